@@ -4,7 +4,8 @@
 //!
 //! A build needs the sources only: nothing is fetched, no other program is run, and
 //! nothing inside a page's file is changed but the mark `{{version}}`, and that our own pages,
-//! scripts and styles come without comments and indentation.
+//! scripts and styles come without comments and indentation, and the second list of words
+//! without the names that the first one has.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -95,6 +96,7 @@ fn pages(web: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     );
     for (index, (name, bytes)) in files.into_iter().enumerate() {
         let bytes = match String::from_utf8(bytes) {
+            Ok(_) if name == words::JAPANESE => words::unnamed(web)?.into_bytes(),
             Ok(text) if is_ours(&name) => comments::without(&text)
                 .replace(VERSION_MARK, &version)
                 .into_bytes(),
@@ -134,8 +136,10 @@ fn find(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let is_for_work =
-            name.ends_with(".test.js") || name.ends_with(".d.ts") || name.starts_with('.');
+        let is_for_work = name.ends_with(".test.js")
+            || name.ends_with(".d.ts")
+            || name == "package.json"
+            || name.starts_with('.');
         if path.is_dir() {
             find(&path, found)?;
         } else if !is_for_work {

@@ -1,5 +1,6 @@
 //! Takes the words of alerts out of the page's two lists of words, so that a message
-//! on a phone says what the page says, and a sentence stands in one place.
+//! on a phone says what the page says, and a sentence stands in one place; and packs the
+//! second list by leaving out what the first one has.
 //!
 //! Reads the lists as they are written: `'name': 'text',` or `name: "text",`, the text on
 //! the same line or the next. What it cannot read it must refuse, never pass over.
@@ -30,13 +31,43 @@ const OF_ALERT: [&str; 6] = [
     "alert.sentence",
 ];
 
+/// The Japanese list, by its place under `web`.
+pub(crate) const JAPANESE: &str = "app/words-ja.js";
+
+/// Names and texts.
+type Words = Vec<(String, String)>;
+
+/// The words of both lists: English, Japanese.
+fn lists(web: &Path) -> Result<[Words; 2], Box<dyn Error>> {
+    let list = |name: &str| -> Result<Words, Box<dyn Error>> {
+        let script = fs::read_to_string(web.join(name))?;
+        entries(&script).map_err(|why| format!("{name}: {why}").into())
+    };
+    Ok([list("app/words-en.js")?, list(JAPANESE)?])
+}
+
+/// The Japanese list without the names, a third of its bytes: the English one has them,
+/// in the same order.
+pub(crate) fn unnamed(web: &Path) -> Result<String, Box<dyn Error>> {
+    let [english, japanese] = lists(web)?;
+    let names =
+        |words: &Words| -> Vec<String> { words.iter().map(|(name, _)| name.clone()).collect() };
+    if names(&english) != names(&japanese) {
+        return Err("the two lists of words do not have the same names in the same order".into());
+    }
+    let mut script = "import { EN } from './words-en.js';\nconst TEXTS = [\n".to_owned();
+    for (_, text) in japanese {
+        writeln!(script, "{text:?},")?;
+    }
+    script.push_str(
+        "];\nexport const JA = Object.fromEntries(Object.keys(EN).map((name, at) => [name, TEXTS[at]]));\n",
+    );
+    Ok(script)
+}
+
 /// Writes `words.rs`: a table of name, English, Japanese, in the order of names.
 pub(crate) fn write(web: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
-    let list = |name: &str| -> Result<Vec<(String, String)>, Box<dyn Error>> {
-        let path = web.join("app").join(name);
-        entries(&fs::read_to_string(&path)?).map_err(|why| format!("{name}: {why}").into())
-    };
-    let (mut english, japanese) = (list("words-en.js")?, list("words-ja.js")?);
+    let [mut english, japanese] = lists(web)?;
     english.retain(|(name, _)| is_wanted(name));
     english.sort();
     let mut table = "static WORDS: &[(&str, [&str; 2])] = &[\n".to_owned();
@@ -58,7 +89,7 @@ fn is_wanted(name: &str) -> bool {
 }
 
 /// Every name with its text.
-fn entries(script: &str) -> Result<Vec<(String, String)>, String> {
+fn entries(script: &str) -> Result<Words, String> {
     let mut found = Vec::new();
     let mut pending: Option<String> = None;
     for line in script.lines().map(str::trim) {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fleet } from './fleet.js';
 import { journey } from './journey.js';
-import { ADMIN_KEY, card, DRONE, hold, open, person, READER_KEY, serious, signIn, until } from './world.js';
+import { ADMIN_KEY, card, DRONE, Gateway, hold, open, person, READER_KEY, serious, signIn, until } from './world.js';
 
 const gone = (locator) => locator.waitFor({ state: 'detached' });
 
@@ -117,6 +117,7 @@ async function sticks({ browser, gateway, who }) {
     document.dispatchEvent(new Event('visibilitychange'));
   });
   await page.getByRole('button', { name: t('control.take') }).click();
+  await phase('ready');
   // Told down by anybody: sticks are off until control is taken anew.
   await push();
   await moves();
@@ -136,6 +137,85 @@ async function sticks({ browser, gateway, who }) {
   await page.getByRole('status', { name: t('link.live'), exact: true }).waitFor();
   await gateway.ask('/api/drones/drone_001/land?wait=true', 'POST');
   await page.mouse.up();
+  // Who goes away without giving control keeps it for seconds: the next one waits for that.
+  await page.close();
+  await until('nobody has control', async () => (await drone()).control === null);
+  return me;
+}
+
+/** A plan that a program started: seen where its drone is, held, continued and ended by taps. */
+async function plans({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  const begin = () =>
+    page.evaluate(async () => {
+      const move = (command, more) => ({ drones: ['drone_001'], command, ...more });
+      const steps = [move('takeoff'), move('move', { direction: 'up', distance: 50 }), move('wait', { seconds: 100 })];
+      // (The program flies in the name of the page: its session has control.)
+      const headers = { 'Content-Type': 'application/json', 'X-Session': sessionStorage.getItem('flyer') };
+      const body = JSON.stringify({ name: 'round', steps: [...steps, move('land')] });
+      const answer = await fetch('/api/plans', { method: 'POST', headers, body });
+      if (!answer.ok) throw new Error(await answer.text());
+      return true;
+    });
+  // (The page says each second that somebody is there; before the first time nobody is.)
+  const start = () => until('the plan flies', begin);
+  const waits = `${t('plan.step', { n: 3, of: 4 })}: ${t('step.wait', { n: 100 })}`;
+  const panelOf = ({ page: of }) => of.getByRole('region', { name: t('plan'), exact: true });
+  const press = ({ page: of }, name) => panelOf({ page: of }).getByRole('button', { name: t(name), exact: true });
+  const state = (who, name) =>
+    panelOf(who)
+      .getByText(t(`planState.${name}`), { exact: true })
+      .waitFor();
+  await signIn(me);
+  await card(me).getByRole('link', { name: DRONE }).click();
+  await page.getByRole('button', { name: t('control.take') }).click();
+  await page.getByText(t('control.mine')).first().waitFor();
+  await start();
+  await panelOf(me).getByText(waits).waitFor();
+  await state(me, 'running');
+  // On the floor as well.
+  await open(me, 'home');
+  await card(me)
+    .getByText(`${t('plan')}: round ${waits}`)
+    .waitFor();
+  await card(me).getByRole('link', { name: DRONE }).click();
+  await press(me, 'plan.pause').click();
+  await state(me, 'paused');
+  // Somebody else sees it, and is told that it is not theirs to let it go on.
+  const other = await person(browser, { ...who, url: gateway.url });
+  await signIn(other);
+  await card(other).getByText(t('planState.paused'), { exact: true }).waitFor();
+  await card(other).getByRole('link', { name: DRONE }).click();
+  await panelOf(other)
+    .getByText(t('plan.notYours', { name: 'Admin Key' }))
+    .waitFor();
+  assert.equal(await press(other, 'plan.resume').count(), 0);
+  await press(me, 'plan.resume').click();
+  await state(other, 'running');
+  assert.equal((await gateway.ask('/api/plans'))[0].state, 'running');
+  // Ending it is anybody's who may land drones.
+  await press(other, 'plan.end').click();
+  await state(me, 'ended');
+  await panelOf(me)
+    .getByText(t('planWhy.person', { who: 'Admin Key' }))
+    .waitFor();
+  assert.equal(await press(me, 'plan.end').count(), 0, 'what is over cannot be ended');
+  await page.getByText(t('flight.landed'), { exact: true }).waitFor();
+  check(other);
+  await other.context.close();
+  // Whoever lands the drone takes it out of its plan; the page says that too.
+  await start();
+  await panelOf(me).getByText(waits).waitFor();
+  await page.getByRole('button', { name: t('land'), exact: true }).click();
+  await panelOf(me)
+    .getByText(t('planWhy.left', { drone: DRONE }))
+    .waitFor();
+  await page.getByText(t('flight.landed'), { exact: true }).waitFor();
+  await page.getByRole('button', { name: t('control.give') }).click();
+  await until('nobody has control', async () => {
+    return (await gateway.ask('/api/drones/drone_001/status')).control === null;
+  });
   return me;
 }
 
@@ -238,6 +318,15 @@ async function alerts({ browser, gateway, who }) {
     .getByRole('article', { name: /Tello EDU #3/ })
     .first()
     .waitFor();
+  // All of them seen, while one still stands: the bar does not call that well.
+  const seen = page.getByRole('banner').getByText(new RegExp(`^${t('alerts.acknowledged')} \\d+$`));
+  await until('the bar says that all are seen', async () => {
+    const { alerts: open } = await gateway.ask('/api/alerts?unresolved_only=true&limit=0');
+    for (const { id } of open.filter(({ acknowledged }) => !acknowledged))
+      await gateway.ask(`/api/alerts/${id}/acknowledge`, 'POST');
+    return seen.isVisible();
+  });
+  assert.equal(await page.getByRole('banner').getByText(t('level.calm'), { exact: true }).count(), 0);
   return me;
 }
 
@@ -305,42 +394,59 @@ async function rulesAndKeys({ browser, gateway, who }) {
   await signIn(me);
   await open(me, 'settings');
   await page.getByRole('button', { name: t('settings.rules'), exact: true }).click();
-  await page.getByRole('button', { name: t('rule.new'), exact: true }).click();
   const form = page.getByRole('dialog');
-  await form.getByRole('spinbutton').first().fill('33');
-  await form.getByRole('button', { name: t('save'), exact: true }).click();
-  const listed = page.getByRole('listitem').filter({ hasText: /33/ });
-  await listed.waitFor();
-  await listed.getByRole('button', { name: t('remove') }).click();
-  await page
-    .getByRole('dialog')
-    .getByRole('button', { name: t('remove') })
-    .click();
-  await gone(listed);
+  const save = async (percent) => {
+    await form.getByRole('spinbutton').first().fill(percent);
+    await form.getByRole('button', { name: t('save'), exact: true }).click();
+  };
+  const remove = async (listed) => {
+    await listed.getByRole('button', { name: t('remove') }).click();
+    await form.getByRole('button', { name: t('remove') }).click();
+    await gone(listed);
+  };
+  const rule = (percent) => page.getByRole('listitem').filter({ hasText: new RegExp(percent) });
+  await page.getByRole('button', { name: t('rule.new'), exact: true }).click();
+  await save('34');
+  await gone(form);
+  await rule('34').waitFor();
+  // The same again is refused; that is said where the person looks, over the form.
+  await page.getByRole('button', { name: t('rule.new'), exact: true }).click();
+  await save('34');
+  await form.getByRole('alert').getByText(t('code.HTTP_409')).click();
+  await save('36');
+  await gone(form);
+  await remove(rule('36'));
+  await remove(rule('34'));
 
   await page.getByRole('button', { name: t('settings.keys'), exact: true }).click();
   await page.getByRole('button', { name: t('key.new'), exact: true }).click();
-  await form.getByRole('textbox').fill('Gate tablet');
+  await form.getByRole('textbox').fill('Dock tablet');
   await form.getByRole('button', { name: t('key.new'), exact: true }).click();
   const secret = await form.locator('.secret').first().textContent();
   await form.getByRole('button', { name: t('key.kept') }).click();
-  // The colleague's phone, until the key is revoked.
+  // The colleague's phone, until the key is revoked; and one on which the page is closed.
   const other = await person(browser, { ...who, url: gateway.url });
   await signIn(other, secret);
-  const key = page.getByRole('listitem').filter({ hasText: 'Gate tablet' });
+  const away = await person(browser, { ...who, url: gateway.url });
+  await signIn(away, secret);
+  await away.page.goto('about:blank');
+  const key = page.getByRole('listitem').filter({ hasText: 'Dock tablet' });
   await key.getByRole('button', { name: t('key.revoke') }).click();
   await page
     .getByRole('dialog')
     .getByRole('button', { name: t('key.revoke') })
     .click();
   await other.page.getByRole('textbox', { name: t('signin.key') }).waitFor();
-  await other.page.getByRole('alert').waitFor();
+  await other.page.getByRole('alert').getByText(t('code.KEY_REVOKED')).waitFor();
   await other.context.close();
+  await away.page.goto(`${gateway.url}/dashboard`);
+  await away.page.getByRole('alert').getByText(t('code.KEY_REVOKED')).waitFor();
+  await away.context.close();
   // What the gateway wrote about it.
   await page.getByRole('button', { name: t('settings.logs'), exact: true }).click();
   await page
     .getByRole('listitem')
-    .filter({ hasText: /key_revoked.*Gate tablet/ })
+    .filter({ hasText: /key_revoked.*Dock tablet/ })
     .waitFor();
   return me;
 }
@@ -481,7 +587,9 @@ async function slowNetwork({ browser, gateway, who }) {
     .getByRole('button', { name: t('takeOff'), exact: true })
     .click();
   const told = page.getByRole('alert').filter({ hasText: t('failure.unsure') });
-  await told.first().waitFor();
+  // What may be done yet is not called failed.
+  const what = `${DRONE}: ${t('command.takeoff')}`;
+  await told.getByText(t('trouble.unsure', { what }), { exact: true }).waitFor();
   await answersAfter(0);
   await told
     .first()
@@ -516,8 +624,17 @@ async function asleep({ browser, gateway, who }) {
   return me;
 }
 
-async function somethingHappens({ browser, gateway, who }) {
-  const me = await person(browser, { ...who, url: gateway.url });
+/** In a demo of its own: an alert that stood in the last minutes is not raised anew. */
+async function somethingHappens({ browser, gateway: { binary }, who }) {
+  const gateway = await Gateway.start(binary);
+  try {
+    return await happening(gateway, await person(browser, { ...who, url: gateway.url }));
+  } finally {
+    await gateway.clear();
+  }
+}
+
+async function happening(gateway, me) {
   const { page, t } = me;
   await signIn(me);
   const stage = page.getByRole('region', { name: t('happenings'), exact: true });
@@ -669,6 +786,7 @@ export const FLOWS = {
   slowNetwork,
   somethingHappens,
   groups,
+  plans,
   asleep,
   restart,
   withoutGateway,

@@ -210,6 +210,12 @@ async fn a_plan_ends_with_its_flyer_and_nothing_resumes_after_a_restart() -> any
     })
     .await?;
     assert_eq!(left["state"], "running", "{left}");
+    // What the page shows comes with the list: whose plan it is, and what each does now.
+    let list = client.get("/api/plans").await?.expect(200).json();
+    assert_eq!(list[0]["drones"], json!(["d2", "d3"]), "{list}");
+    assert_eq!(list[0]["left"], json!(["d3"]), "{list}");
+    assert_eq!(list[0]["doing"][0]["command"], "wait 60", "{list}");
+    assert_eq!(list[0]["steps"], json!([]), "{list}");
     assert!(
         left["why"]
             .as_str()

@@ -218,8 +218,14 @@ async fn sockets_end_with_the_session_and_sessions_with_their_key() -> anyhow::R
     timeout(PROMISED, closed(&mut other))
         .await
         .context("the socket outlives its key")?;
-    let over = second.get("/api/session").await?.expect(401).json();
-    assert_eq!(over[CODES], "SESSION_ENDED");
+    // Told why, whoever signs in meanwhile; whoever signed out before the key went did so.
+    signed_in(&gateway, READONLY_KEY).await?;
+    for route in ["/api/session", "/api/drones"] {
+        let over = second.get(route).await?.expect(401).json();
+        assert_eq!(over[CODES], "KEY_REVOKED", "{route}");
+    }
+    let out = first.get("/api/session").await?.expect(401).json();
+    assert_eq!(out[CODES], "SESSION_ENDED");
     Ok(())
 }
 

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use gateway_tests::gateway::ADMIN_KEY;
 use gateway_tests::{Client, Gateway, GatewayBuilder, eventually};
+use http::Method;
+use serde_json::json;
 
 /// A clock of the gateway's own, set from outside.
 struct FalseClock {
@@ -110,11 +112,20 @@ async fn a_key_that_has_expired_does_not_live_again_in_1970() -> anyhow::Result<
     let mut gateway = clock.gateway().start().await?;
     let admin = client(&gateway, ADMIN_KEY);
     let made = key(&admin, "tablet", 1).await?;
+    let body = json!({ "key": made });
+    let anonymous = Client::plain(gateway.plain_address());
+    let signed_in = anonymous.json(Method::POST, "/api/session", &body).await?;
+    let cookie = signed_in.expect(200).header("set-cookie").to_owned();
+    let cookie = cookie.split(';').next().unwrap_or_default();
     // (Over a restart: a jump of a clock that nobody has set would begin the term anew.)
     gateway.kill().await?;
     clock.set("+3d");
     gateway.restart().await?;
     assert_eq!(status(&gateway, &made).await?, 401);
+    // The browser that signed in with it hears why it is signed out.
+    let browser = Client::plain(gateway.plain_address()).with_header("cookie", cookie);
+    let over = browser.get("/api/session").await?.expect(401).json();
+    assert_eq!(over["error_code"], "KEY_EXPIRED");
     gateway.kill().await?;
     clock.set("-20000d");
     gateway.restart().await?;

@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use crate::http::envelope::{ApiError, Issue};
-use access::{Denial, KeyError};
+use access::{Denial, KeyError, SessionEnd};
 use alerting::AlertError;
 
 impl From<Denial> for ApiError {
@@ -19,11 +19,21 @@ impl From<Denial> for ApiError {
             Denial::Invalid | Denial::Revoked | Denial::Expired => {
                 unauthorised("Invalid or expired API key")
             }
-            Denial::SignedOut => ApiError::new(
-                StatusCode::UNAUTHORIZED,
-                "SESSION_ENDED",
-                "The session is over; sign in again",
-            ),
+            // The codes of a sign-in: a page says them in its own language.
+            Denial::SessionOver(end) => {
+                let (code, message) = match end {
+                    SessionEnd::Ended => ("SESSION_ENDED", "The session is over; sign in again"),
+                    SessionEnd::KeyRevoked => (
+                        "KEY_REVOKED",
+                        "The session is over: its key was revoked; sign in with another",
+                    ),
+                    SessionEnd::KeyExpired => (
+                        "KEY_EXPIRED",
+                        "The session is over: its key has expired; sign in with another",
+                    ),
+                };
+                ApiError::new(StatusCode::UNAUTHORIZED, code, message)
+            }
             Denial::Blocked { retry_after_s } => ApiError::new(
                 StatusCode::FORBIDDEN,
                 "IP_BLOCKED",

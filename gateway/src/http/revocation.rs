@@ -17,7 +17,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::timeout;
 
 use crate::http::envelope::Outcome;
-use access::{Denial, Session};
+use access::{Denial, Session, SessionEnd};
 
 /// What a request under way may still take when its key is gone. Enough for one
 /// that is as good as done, the revocation by the key itself among them; with
@@ -51,7 +51,15 @@ pub(crate) async fn within(
         () = ended(session) => {}
     }
     let late = timeout(GRACE, work).await;
-    late.unwrap_or_else(|_| Err(Denial::Invalid.into()))
+    late.unwrap_or_else(|_| Err(refusal(session).into()))
+}
+
+/// What a request is refused with whose session ended while it was under way.
+fn refusal(session: Option<&Session>) -> Denial {
+    match session.filter(|session| session.is_of_browser()) {
+        Some(browser) => Denial::SessionOver(browser.end().unwrap_or(SessionEnd::Ended)),
+        None => Denial::Invalid,
+    }
 }
 
 /// The same answer, whose body breaks off when the key is gone: for bodies that

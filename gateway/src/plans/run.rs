@@ -155,6 +155,12 @@ impl Run {
         self.drone(id).is_some()
     }
 
+    /// Ids of the drones that are no part of it any more.
+    pub(super) fn left(&self) -> impl Iterator<Item = &str> {
+        let drones = self.plan.drones.iter().zip(&self.is_in);
+        drones.filter(|(_, is_in)| !**is_in).map(|(id, _)| &**id)
+    }
+
     /// The command of a row was taken under this id.
     pub(super) fn given(&mut self, step: usize, row: usize, id: CommandId) {
         if let Some(row @ Row::UnderWay(_)) = self.row(step, row) {

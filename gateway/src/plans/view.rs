@@ -34,6 +34,13 @@ pub(crate) struct PlanView {
     aloft: Option<Vec<String>>,
     /// How many steps it has.
     of: usize,
+    /// Ids of its drones.
+    drones: Vec<String>,
+    /// Those of them that are no part of it any more: they failed, were brought down, or
+    /// somebody flies them otherwise.
+    left: Vec<String>,
+    /// What its drones do in the step that it is at; none of one that was only judged.
+    doing: Vec<TaskView>,
     /// Its steps in order; none of them in the list of plans.
     steps: Vec<StepView>,
 }
@@ -133,6 +140,9 @@ impl PlanView {
             lasts_s: None,
             aloft: None,
             of: plan.steps.len(),
+            drones: plan.drones.iter().map(ToString::to_string).collect(),
+            left: Vec::new(),
+            doing: Vec::new(),
             steps: steps.collect(),
         }
     }
@@ -185,6 +195,11 @@ impl PlanView {
         view.why = run.why.as_deref().map(str::to_owned);
         (view.started_at, view.ended_at) = (started_at, ended_at);
         view.step = Some(run.at + 1);
+        view.left = run.left().map(str::to_owned).collect();
+        view.doing = view
+            .steps
+            .get(run.at)
+            .map_or(Vec::new(), |step| step.drones.clone());
         view
     }
 

@@ -2,7 +2,8 @@
 // mended; it never goes by itself, and it offers another try.
 
 import { signal } from '../vendor/signals.js';
-import { inWords } from './api.js';
+import { Failure, inWords } from './api.js';
+import { t } from './words.js';
 
 /**
  * @typedef {{ key: string, title: () => string, error: unknown, retry: (() => void) | null, lines?: () => string[] }} Trouble
@@ -42,17 +43,37 @@ export const mendAll = () => {
   troubles.value = [];
 };
 
+/**
+ * What was tried may be done yet, or not: nobody heard.
+ * @param {unknown} error
+ */
+const isUnsure = (error) =>
+  error instanceof Failure && (error.kind === 'unsure' || /not confirmed|did not reply/.test(error.words));
+
+/**
+ * Tells that something a person tried failed, or that it is not known whether it did.
+ * @param {string} key @param {() => string} what what was tried, in words
+ * @param {unknown} error @param {() => void} retry
+ */
+export const tellFailure = (key, what, error, retry) =>
+  tellTrouble({
+    key,
+    title: () => t(isUnsure(error) ? 'trouble.unsure' : 'trouble.failed', { what: what() }),
+    error,
+    retry,
+  });
+
 /** In words: why it failed. @param {Trouble} trouble */
 export const why = (trouble) => inWords(trouble.error);
 
 /**
  * Does `work` once at a time under `key`; whether it went well.
  * @param {string} key
- * @param {() => string} title what was tried, in words
+ * @param {() => string} what what was tried, in words
  * @param {() => Promise<unknown>} work
  * @returns {Promise<boolean>}
  */
-export async function act(key, title, work) {
+export async function act(key, what, work) {
   if (busy.value.has(key)) return false;
   busy.value = new Set([...busy.value, key]);
   try {
@@ -60,7 +81,7 @@ export async function act(key, title, work) {
     mend(key);
     return true;
   } catch (error) {
-    tellTrouble({ key, title, error, retry: () => void act(key, title, work) });
+    tellFailure(key, what, error, () => void act(key, what, work));
     return false;
   } finally {
     const left = new Set(busy.value);

@@ -125,7 +125,7 @@ const REFUSALS = [
   [/out of bounds|outside 0 to/, 'refusal.bounds'],
   [/too many commands/i, 'refusal.full'],
   [/did not reply/, 'refusal.noReply'],
-  [/is not confirmed/, 'refusal.unconfirmed'],
+  [/not confirmed/, 'refusal.unconfirmed'],
   [/motor stop/i, 'refusal.motorStop'],
   [/no valid (imu|vision)/i, 'refusal.noImu'],
   [/not joystick/i, 'refusal.notJoystick'],

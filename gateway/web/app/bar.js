@@ -27,8 +27,13 @@ function Link() {
 
 function Counts() {
   const open = grouped((alerts.value ?? []).filter((alert) => !alert.acknowledged));
+  // What somebody has seen and what still stands is not "all well".
+  const seen = grouped((alerts.value ?? []).filter((alert) => alert.acknowledged && !alert.cleared_at));
+  const rest = seen.length
+    ? html`<span class="chip level-info">${t('alerts.acknowledged')} <b>${seen.length}</b></span>`
+    : html`<${Level} level=${null} isDim=${!isLive.value} />`;
   return html`<a class="counts" href="#/alerts"><span class="hidden">${t('bar.alerts')}</span>
-    ${open.length ? counts(open).map(([level, count]) => html`<${Level} key=${level} level=${level} count=${count} />`) : html`<${Level} level=${null} isDim=${!isLive.value} />`}</a>`;
+    ${open.length ? counts(open).map(([level, count]) => html`<${Level} key=${level} level=${level} count=${count} />`) : rest}</a>`;
 }
 
 function Language() {

@@ -77,7 +77,7 @@ async function begin() {
     }
   }
   try {
-    await resume();
+    ended.value = await resume();
   } catch {
     // The bar says that the connection is lost.
     setTimeout(begin, 2000);

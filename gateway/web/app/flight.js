@@ -2,7 +2,7 @@
 // taken is not yet done: a wish stays until the state shows it, or says that it does not.
 
 import { effect, signal } from '../vendor/signals.js';
-import { act, mend, say, tellTrouble } from './acts.js';
+import { act, mend, say, tellFailure } from './acts.js';
 import { ask, Failure, post } from './api.js';
 import { whenCommanded } from './live.js';
 import { drones, names, nowMs } from './state.js';
@@ -34,6 +34,13 @@ function wished(id, wish) {
 
 const nameOf = (/** @type {string} */ id) => names.value.get(id) ?? id;
 
+/** What was tried, in words. @param {string} id @param {string} command */
+const tried = (id, command) => () => `${nameOf(id)}: ${of('command', command)}`;
+
+/** Tells it, with another try. @param {string} id @param {string} command @param {Failure} error */
+const failed = (id, command, error) =>
+  tellFailure(`${id}/${command}`, tried(id, command), error, () => void fly(id, command));
+
 /**
  * Sends a command; what fails is told with another try.
  * @param {string} id
@@ -43,8 +50,7 @@ const nameOf = (/** @type {string} */ id) => names.value.get(id) ?? id;
  */
 export async function fly(id, command, body, { isForSafety = false } = {}) {
   const key = `${id}/${command}`;
-  const title = () => t('trouble.command', { name: nameOf(id), command: of('command', command) });
-  await act(key, title, async () => {
+  await act(key, tried(id, command), async () => {
     wished(id, { command, phase: 'sending', at: nowMs() });
     /** @type {any} */
     let told;
@@ -69,7 +75,7 @@ export async function fly(id, command, body, { isForSafety = false } = {}) {
 export const control = (id, takes) =>
   act(
     `${id}/control`,
-    () => t('trouble.command', { name: nameOf(id), command: t(takes ? 'control.take' : 'control.give') }),
+    () => `${nameOf(id)}: ${t(takes ? 'control.take' : 'control.give')}`,
     async () => {
       await ask(`/api/drones/${encodeURIComponent(id)}/control`, { method: takes ? 'POST' : 'DELETE' });
       say(`${nameOf(id)}: ${t(takes ? 'control.mine' : 'control.given')}`);
@@ -84,18 +90,13 @@ export async function flyAll(command) {
     async () => {
       const { results } = await post(`/api/drones/${command}`);
       const told = results.filter((/** @type {any} */ one) => one.result === 'sent' || one.result === 'done');
-      const failed = results.filter((/** @type {any} */ one) => one.result === 'failed');
+      const refused = results.filter((/** @type {any} */ one) => one.result === 'failed');
       say(t('said.all', { command: of('command', command), n: told.length }));
       for (const { drone_id: id } of told)
         if (command === 'land-all') wished(id, { command: 'land', phase: 'sent', at: nowMs() });
-      for (const { drone_id: id, message } of failed) {
+      for (const { drone_id: id, message } of refused) {
         const one = command === 'land-all' ? 'land' : 'emergency';
-        tellTrouble({
-          key: `${id}/${one}`,
-          title: () => t('trouble.command', { name: nameOf(id), command: of('command', one) }),
-          error: new Failure('refused', { status: 503, code: 'DRONE_UNAVAILABLE', message }),
-          retry: () => void fly(id, one),
-        });
+        failed(id, one, new Failure('refused', { status: 503, code: 'DRONE_UNAVAILABLE', message }));
       }
     },
   );
@@ -113,12 +114,7 @@ function review() {
       mend(`${drone.id}/${wish.command}`);
     } else if (nowMs() - wish.at > SHOWN_WITHIN_MS && drone.flight_status !== 'landing') {
       wished(drone.id, null);
-      tellTrouble({
-        key: `${drone.id}/${wish.command}`,
-        title: () => t('trouble.command', { name: nameOf(drone.id), command: of('command', wish.command) }),
-        error: new Failure('refused', { status: 503, message: 'is not confirmed' }),
-        retry: () => void fly(drone.id, wish.command),
-      });
+      failed(drone.id, wish.command, new Failure('refused', { status: 503, message: FAILED.unconfirmed }));
     }
   }
 }
@@ -130,19 +126,14 @@ const FAILED = { refused: 'refused', unconfirmed: 'is not confirmed' };
 function ended(command) {
   const wish = wishes.value.get(command.drone);
   if (!wish?.id || wish.id !== command.id) return;
-  const failed = FAILED[command.state];
-  if (!failed && command.state !== 'confirmed' && command.state !== 'overtaken') return;
+  const why = FAILED[command.state];
+  if (!why && command.state !== 'confirmed' && command.state !== 'overtaken') return;
   wished(command.drone, null);
-  if (!failed) {
+  if (!why) {
     mend(`${command.drone}/${wish.command}`);
     return;
   }
-  tellTrouble({
-    key: `${command.drone}/${wish.command}`,
-    title: () => t('trouble.command', { name: nameOf(command.drone), command: of('command', wish.command) }),
-    error: new Failure('refused', { status: 503, message: command.why ?? failed }),
-    retry: () => void fly(command.drone, wish.command),
-  });
+  failed(command.drone, wish.command, new Failure('refused', { status: 503, message: command.why ?? why }));
 }
 
 /** Once, at the start of the page. */

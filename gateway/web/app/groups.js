@@ -29,7 +29,7 @@ const inOurWords = (/** @type {string} */ message) => inWords(new Failure('refus
 async function order(group, word, body) {
   /** @type {Result[] | null} */
   let results = null;
-  const title = () => t('trouble.command', { name: group.id, command: of('command', word) });
+  const title = () => `${group.id}: ${of('command', word)}`;
   await act(`group/${word}`, title, async () => {
     try {
       const told = await post(`/api/groups/${encodeURIComponent(group.id)}/${word}`, body);

@@ -67,7 +67,7 @@ export function HeldCheck({ held }) {
 function reset() {
   act(
     'reset-stop',
-    () => t('held.resetFailed'),
+    () => t('held.reset'),
     () => post('/api/emergency-stop/reset'),
   );
 }
@@ -80,7 +80,7 @@ export function Veto({ id, open }) {
   const refuse = () =>
     act(
       key,
-      () => t('veto.failed', { name }),
+      () => `${name}: ${t('veto.do')}`,
       () => post(`/api/drones/${encodeURIComponent(id)}/veto`),
     );
   return html`<button type="button" aria-busy=${busy.value.has(key) ? 'true' : undefined} onClick=${refuse}>${t('veto.do')}</button>`;

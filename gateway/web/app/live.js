@@ -14,6 +14,7 @@ import {
   OLD_AFTER_MS,
   PERIOD_MS,
   pilots,
+  plans,
   rules,
   session,
   system,
@@ -23,7 +24,7 @@ import {
 /** @typedef {import('./state.js').Drone} Drone */
 
 /** Alerts change without a message: somebody acknowledges, a rule clears. */
-const LOOK_EVERY_MS = 3000;
+export const LOOK_EVERY_MS = 3000;
 /** Rules change seldom. */
 const RULES_EVERY_MS = 60_000;
 /** A socket that says nothing is dead, whatever the browser thinks of it. */
@@ -163,6 +164,7 @@ function commanded(command) {
 /** @param {any} event `docs/event.schema.json` */
 function happened(event) {
   const { kind, drone, who, why, values } = event;
+  if (kind === 'plan') lookAtPlans();
   // Somebody acknowledged, a rule cleared: seen at once, not with the next look.
   if (kind === 'alert') look();
   if ((kind === 'command' || kind === 'guard') && drone) {
@@ -177,6 +179,17 @@ async function lookAtCommands() {
   for (const { command_id: id, drone_id: drone, command, state, by, why } of commands.reverse()) {
     if (drone) commanded({ id, drone, command, state, who: by, why });
   }
+}
+
+let plansAsked = 0;
+
+/** Asks for the flight plans: at the start, and with each change of one. */
+async function lookAtPlans() {
+  plansAsked += 1;
+  const mine = plansAsked;
+  const told = await ask('/api/plans', { patienceMs: 5000, quiet: true }).catch(() => null);
+  // (An older answer may come last.)
+  if (told && mine === plansAsked && isRunning) plans.value = told;
 }
 
 /** Opens the socket; whatever ends it, another is opened. */
@@ -197,6 +210,7 @@ async function open() {
     const made = new WebSocket(address);
     [socket, followed, socketHeardAt] = [made, ids, nowMs()];
     lookAtCommands();
+    lookAtPlans();
     made.onmessage = ({ data }) => {
       failures = 0;
       if (socket === made) hear(data);
@@ -336,7 +350,7 @@ export function stop() {
   clearTimeout(retry);
   close();
   [drones.value, alerts.value, system.value, rules.value, heardAt.value, alertsAt.value] = [null, null, null, [], 0, 0];
-  [knownAlerts, lastRules, systemAt.value, pilots.value] = [null, 0, 0, new Map()];
+  [knownAlerts, lastRules, systemAt.value, pilots.value, plans.value] = [null, 0, 0, new Map(), []];
   isFlyer(null);
 }
 

@@ -1,6 +1,7 @@
 // Parts that several screens are made of.
 
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
+import { signal } from '../vendor/signals.js';
 import { busy, mend, tellTrouble, troubles, why } from './acts.js';
 import { Failure } from './api.js';
 import { age } from './format.js';
@@ -41,10 +42,10 @@ export function Level({ level, count, isDim }) {
   return html`<span class=${`chip level-${level}`}>${of('level', level)}${count ? html` <b>${count}</b>` : ''}</span>`;
 }
 
-/** How old a value is. @param {{ at: number, label?: string }} props */
-export function Age({ at, label }) {
+/** How old a value is that is asked for so often. @param {{ at: number, everyMs?: number }} props */
+export function Age({ at, everyMs }) {
   if (!at) return html`<span class="age">${t('age.never')}</span>`;
-  return html`<span class=${isOld(at) ? 'age old' : 'age'}>${label ? `${label} ` : ''}${t('age.ago', { age: age((clock.value - at) / 1000) })}</span>`;
+  return html`<span class=${isOld(at, everyMs) ? 'age old' : 'age'}>${t('age.ago', { age: age((clock.value - at) / 1000) })}</span>`;
 }
 
 /**
@@ -133,6 +134,9 @@ export function HoldButton({ label, says, class: className = '', busyKey, onHeld
   </div>`;
 }
 
+/** How many dialogs are open: over them nothing of the page is seen. */
+const dialogs = signal(0);
+
 /**
  * A dialog over the page; Escape and a press beside it close it.
  * @param {{ title: string, onClose: () => void, children?: any, wide?: boolean }} props
@@ -142,7 +146,11 @@ export function Dialog({ title, onClose, children, wide }) {
   useEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
-    return () => dialog?.close();
+    dialogs.value += 1;
+    return () => {
+      dialogs.value -= 1;
+      dialog?.close();
+    };
   }, []);
   const onPress = (/** @type {MouseEvent} */ event) => {
     if (event.target === ref.current) onClose();
@@ -156,14 +164,15 @@ export function Dialog({ title, onClose, children, wide }) {
     <div class="dialog-body">
       <div class="row between"><h2>${title}</h2><button type="button" class="plain icon-button" aria-label=${t('close')} onClick=${onClose}><${Icon} name="close" /></button></div>
       ${children}
+      <${Troubles} isOver />
     </div>
   </dialog>`;
 }
 
-/** Failures: they stay until dismissed or mended. */
-export function Troubles() {
+/** Failures: they stay until dismissed or mended, over what is open now. @param {{ isOver?: boolean }} props */
+export function Troubles({ isOver = false }) {
   const list = troubles.value;
-  if (!list.length) return null;
+  if (!list.length || isOver !== dialogs.value > 0) return null;
   const shown = list.slice(0, 3);
   return html`<div class="troubles">
     ${shown.map(
@@ -204,7 +213,8 @@ export function useAsked(key, title, work, needs, everyMs) {
     } catch (error) {
       // What is shown stays, with its age; that nothing is heard is told once, in the bar.
       const isSilence = error instanceof Failure && error.kind !== 'refused';
-      if (mine === turn.current && !(isSilence && hasData.current)) tellTrouble({ key, title, error, retry: again });
+      if (mine === turn.current && !(isSilence && hasData.current))
+        tellTrouble({ key, title: () => t('trouble.load', { what: title() }), error, retry: again });
     }
   };
   useEffect(() => {

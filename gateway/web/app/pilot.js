@@ -65,11 +65,14 @@ export function Pilot({ drone }) {
   }, [isLost]);
   if (!may('write')) return null;
   const other = drone.control && !isMine(drone) ? drone.control.name : null;
+  // Control stays with a page that let go of the steering, by being hidden or left.
+  const isHeld = isMine(drone);
   const WAYS = { steps: Steps, sticks: Sticks };
   const Way = WAYS[/** @type {keyof typeof WAYS} */ (way.value)];
   return html`<section class="panel" aria-label=${t('pilot')}>
     <div class="row between"><h2>${t('pilot')}</h2>
-      <button type="button" class=${isTaken ? '' : 'primary'} aria-pressed=${isTaken} onClick=${isTaken ? give : other ? () => setAsking(true) : take}>${t(isTaken ? 'control.give' : 'control.take')}</button></div>
+      <div class="row">${isTaken ? null : html`<button type="button" class="primary" onClick=${other ? () => setAsking(true) : take}>${t('control.take')}</button>`}
+        ${isTaken || isHeld ? html`<button type="button" onClick=${give}>${t('control.give')}</button>` : null}</div></div>
     ${other && !isTaken ? html`<p class="note">${t('control.by', { name: other })}</p>` : null}
     ${
       isTaken

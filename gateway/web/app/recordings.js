@@ -114,7 +114,7 @@ function Replay({ one, onClose }) {
 const download = (one, form) =>
   act(
     `take/${one.id}`,
-    () => t('trouble.recording', { name: one.drone_name }),
+    () => `${one.drone_name}: ${t('recordings.save')}`,
     async () => {
       const answer = await send(`${pathOf(one)}/download?format=${form}`, { patienceMs: FILE_PATIENCE_MS });
       save(`${one.id}.${FORMS[form]}`, await answer.blob());
@@ -146,7 +146,7 @@ function Row({ one, withName, again, show }) {
   const pin = async () => {
     await act(
       `pin/${one.id}`,
-      () => t('trouble.recording', { name: one.drone_name }),
+      () => `${one.drone_name}: ${t(one.pinned ? 'recordings.unpin' : 'recordings.pin')}`,
       async () => {
         await post(`${pathOf(one)}/pin`, { pinned: String(!one.pinned) });
         say(t(one.pinned ? 'said.unpinned' : 'said.pinned'));
@@ -179,7 +179,7 @@ function Remove({ one, again, onClose }) {
     onClose();
     await act(
       `remove/${one.id}`,
-      () => t('trouble.recording', { name: one.drone_name }),
+      () => `${one.drone_name}: ${t('remove')}`,
       () => ask(pathOf(one), { method: 'DELETE' }),
     );
     again();

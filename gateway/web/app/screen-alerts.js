@@ -9,7 +9,7 @@ import { Chart } from './chart.js';
 import { fly } from './flight.js';
 import { duration, when } from './format.js';
 import { html } from './html.js';
-import { look } from './live.js';
+import { LOOK_EVERY_MS, look } from './live.js';
 import { counts, grouped, isFlying, LEVELS } from './order.js';
 import { Age, Button, Dialog, Level, useAsked } from './parts.js';
 import { history } from './series.js';
@@ -163,6 +163,9 @@ function Row({ group }) {
   </article>`;
 }
 
+/** Those that are over change seldom. */
+const PAST_EVERY_MS = 30_000;
+
 /** Those that are over. */
 function Past() {
   const { data, at, again } = useAsked(
@@ -170,10 +173,10 @@ function Past() {
     () => t('alerts.past'),
     () => ask(`/api/alerts?limit=${PAST}`),
     [],
-    30_000,
+    PAST_EVERY_MS,
   );
   const past = single((data?.alerts ?? []).filter((/** @type {Alert} */ alert) => alert.resolved));
-  return html`<div class="row between"><${Age} at=${at} /><button type="button" class="plain" onClick=${again}>${t('refresh')}</button></div>
+  return html`<div class="row between"><${Age} at=${at} everyMs=${PAST_EVERY_MS} /><button type="button" class="plain" onClick=${again}>${t('refresh')}</button></div>
     ${data && !past.length ? html`<p class="empty">${t('alerts.noPast')}</p>` : null}
     <div class="rows">${past.map((group) => html`<${Row} key=${group.first.id} group=${group} />`)}</div>`;
 }
@@ -190,7 +193,7 @@ export function Alerts() {
     filter === 'open' ? open : filter === 'acknowledged' ? all.filter((group) => !open.includes(group)) : all
   ).filter((group) => !level || group.level === level);
   const FILTERS = { open: open.length, acknowledged: all.length - open.length, past: null };
-  return html`<div class="row between"><h1>${t('nav.alerts')}</h1><${Age} at=${alertsAt.value} /></div>
+  return html`<div class="row between"><h1>${t('nav.alerts')}</h1><${Age} at=${alertsAt.value} everyMs=${LOOK_EVERY_MS} /></div>
     <div class="row filters" role="group" aria-label=${t('alerts.filter')}>
       ${Object.entries(FILTERS).map(([name, count]) => html`<button key=${name} type="button" class="toggle" aria-pressed=${filter === name} onClick=${() => setFilter(name)}>${t(`alerts.${name}`)}${count === null ? '' : ` ${count}`}</button>`)}
       <label class="inline"><span class="hidden">${t('alerts.level')}</span><select value=${level} onChange=${(/** @type {any} */ change) => setLevel(change.target.value)}>

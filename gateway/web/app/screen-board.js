@@ -149,7 +149,7 @@ export function Board() {
   const heat = sensors
     .filter((/** @type {any} */ { metric, value }) => metric === 'temperature' && value !== null)
     .map((/** @type {any} */ { value }) => value);
-  return html`<div class="row between"><h1>${t('nav.board')}</h1><${Age} at=${at} /></div>
+  return html`<div class="row between"><h1>${t('nav.board')}</h1><${Age} at=${at} everyMs=${EVERY_MS} /></div>
     <section class="panel" aria-label=${t('board.health')}><div class="row between"><h2>${data.board?.name ?? t('subject.board')}</h2><${Level} level=${LEVEL_OF[data.health_status] ?? null} /></div>
       <div class="values wide">
         <${Tile} label=${of('metric', 'cpu_usage')} value=${quantity(cpu.usage_percent, '%')} share=${cpu.usage_percent} />

@@ -11,6 +11,7 @@ import { html } from './html.js';
 import { grouped, levelOf } from './order.js';
 import { Age, HoldButton, Level, useAsked } from './parts.js';
 import { Pilot } from './pilot.js';
+import { PlanPanel } from './plans.js';
 import { Recordings } from './recordings.js';
 import { place } from './router.js';
 import { FlightButtons } from './screen-home.js';
@@ -31,16 +32,11 @@ function Charts({ drone, past }) {
   const [minutes, setMinutes] = useState(SPANS[0]);
   const title = () => t('chart.of', { what: drone.name });
   const work = () => Promise.all(CHARTS.map((metric) => history(drone.id, metric, minutes)));
-  const { data, at, again } = useAsked(
-    `charts/${drone.id}`,
-    title,
-    work,
-    [drone.id, minutes],
-    minutes === 10 ? 5000 : 60_000,
-  );
+  const everyMs = minutes === 10 ? 5000 : 60_000;
+  const { data, at, again } = useAsked(`charts/${drone.id}`, title, work, [drone.id, minutes], everyMs);
   const now = Date.now() / 1000;
   return html`<section class="panel" aria-label=${t('charts')}>
-    <div class="row between"><h2>${t('charts')}</h2><${Age} at=${at} /></div>
+    <div class="row between"><h2>${t('charts')}</h2><${Age} at=${at} everyMs=${everyMs} /></div>
     <div class="row" role="group" aria-label=${t('charts.span')}>${SPANS.map((span) => html`<button key=${span} type="button" class="toggle" aria-pressed=${minutes === span} onClick=${() => setMinutes(span)}>${duration(span * 60)}</button>`)}
       <button type="button" class="plain" onClick=${again}>${t('refresh')}</button></div>
     ${
@@ -117,6 +113,7 @@ export function DronePage() {
           <${FlightButtons} drone=${drone} open=${open} />
           ${may('respond') ? html`<${HoldButton} label=${t('emergencyOne')} says=${t('emergencyOne.says', { name: drone.name })} class="emergency" busyKey=${`${drone.id}/emergency`} onHeld=${() => fly(drone.id, 'emergency')} />` : null}
         </section>
+        <${PlanPanel} drone=${drone} />
         <${Pilot} drone=${drone} />
       </div>
       <div><${VideoView} drone=${drone} isLarge /></div>

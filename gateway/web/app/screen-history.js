@@ -66,7 +66,8 @@ export function History() {
       })),
     ),
   });
-  const { data, at, again } = useAsked('history', () => t('nav.history'), work, [mark], minutes === 10 ? 5000 : 60_000);
+  const everyMs = minutes === 10 ? 5000 : 60_000;
+  const { data, at, again } = useAsked('history', () => t('nav.history'), work, [mark], everyMs);
   const now = Date.now() / 1000;
   const toggle = (/** @type {string} */ source) =>
     setLeft(left.includes(source) ? left.filter((one) => one !== source) : [...left, source]);
@@ -75,7 +76,7 @@ export function History() {
       `${metric}-${new Date().toISOString().slice(0, 16).replace(/[:T]/g, '-')}.csv`,
       new Blob([csv(data.lines)], { type: 'text/csv;charset=utf-8' }),
     );
-  return html`<div class="row between"><h1>${t('nav.history')}</h1><${Age} at=${at} /></div>
+  return html`<div class="row between"><h1>${t('nav.history')}</h1><${Age} at=${at} everyMs=${everyMs} /></div>
     <div class="row form">
       <${Field} label=${t('history.metric')}><select value=${metric} onChange=${(/** @type {any} */ event) => {
         setMetric(event.target.value);

@@ -12,6 +12,7 @@ import { HeldCheck, useHeld, Veto } from './held.js';
 import { html } from './html.js';
 import { bySubject, grouped, inOrder, isFlying, levelOf } from './order.js';
 import { Dialog, Level } from './parts.js';
+import { PlanLine } from './plans.js';
 import { folded } from './session.js';
 import { alerts, drones, may, names, OLD_AFTER_MS, silence } from './state.js';
 import { of, t } from './words.js';
@@ -101,6 +102,7 @@ function Card({ drone, open, isDense }) {
     </div>
     ${groups.slice(0, isDense ? 1 : 2).map((group) => html`<p key=${group.key} class=${`reason level-${group.level}`}>${event(group.first)}</p>`)}
     ${groups.length > 2 && !isDense ? html`<p class="quiet">${t('card.more', { n: groups.length - 2 })}</p>` : null}
+    <${PlanLine} id=${drone.id} />
     <p class=${isDim ? 'heard old' : 'heard'}>${lastWord(drone)}${whoFlies(drone)}</p>
     <${FlightButtons} drone=${drone} open=${open} />
   </article>`;

@@ -71,7 +71,7 @@ function Notify() {
   const test = (/** @type {any} */ target) =>
     act(
       `notify/${target.name}`,
-      () => t('trouble.notify', { name: target.name }),
+      () => `${target.name}: ${t('notify.test')}`,
       async () => {
         const { delivered, reason } = await post('/api/notify/test', { target: target.name }, { patienceMs: 30_000 });
         if (!delivered) throw new Failure('refused', { status: 502, code: 'NOTIFY_FAILED', message: reason ?? '' });
@@ -87,7 +87,7 @@ function Notify() {
             ) => html`<li key=${target.name}><div><b>${target.name}</b><br /><small class="quiet">${target.address} · ${t('notify.from', { level: of('level', target.min_level) })} · ${t('notify.counts', { sent: target.sent, failed: target.failed + target.refused })}</small></div>
       <${Button} busyKey=${`notify/${target.name}`} onClick=${() => test(target)}>${t('notify.test')}<//></li>`,
           )}</ul>`
-        : html`<p class="quiet">${t('notify.how')}</p>`
+        : html`<p class="quiet">${t(data === undefined ? 'loading' : data ? 'notify.none' : 'notify.how')}</p>`
     }`;
 }
 

@@ -34,21 +34,21 @@ function opened(told) {
   );
 }
 
-/** Takes up the session there is; says whether there is one. */
+/** Takes up the session there is; says why the gateway has none for this browser any more. */
 export async function resume() {
   const key = globalThis.sessionStorage?.getItem(STORED);
   if (key) {
     credentials.key = key;
     session.value = { name: null, permissions: null, expiresAt: null };
-    return true;
+    return null;
   }
   if (!globalThis.localStorage?.getItem(HINT)) {
     session.value = null;
-    return false;
+    return null;
   }
   try {
     opened(await ask('/api/session', { quiet: true }));
-    return true;
+    return null;
   } catch (error) {
     if (error instanceof Failure && error.kind !== 'refused') {
       // Out of reach: who was signed in may be so still. The bar says that the
@@ -57,7 +57,7 @@ export async function resume() {
       throw error;
     }
     forget();
-    return false;
+    return /** @type {Failure} */ (error);
   }
 }
 

@@ -52,7 +52,7 @@ function KeyForm({ onMade, onClose }) {
       made = await post('/api/security/api-keys', body);
       made.link = await linkTo(made.name);
     };
-    if (await act('key', () => t('trouble.key'), work)) onMade(made);
+    if (await act('key', () => t('key.new'), work)) onMade(made);
   };
   return html`<${Dialog} title=${t('key.new')} onClose=${onClose}><form class="form" onSubmit=${submit}>
     <${Field} label=${t('key.name')} hint=${t('key.name.hint')}><input type="text" required maxlength="64" value=${name} onInput=${(/** @type {any} */ event) => setName(event.target.value)} /><//>
@@ -89,7 +89,7 @@ export function Keys() {
     setDoomed(null);
     await act(
       `key/${preview}`,
-      () => t('trouble.revoke', { name: key.name }),
+      () => `${key.name}: ${t('key.revoke')}`,
       () => ask(`/api/security/api-keys/${encodeURIComponent(preview)}`, { method: 'DELETE' }),
     );
     again();

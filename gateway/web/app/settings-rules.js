@@ -1,7 +1,7 @@
 // Rules of alerts: those in effect, a new one, and how often it would have fired.
 
 import { useEffect, useState } from '../vendor/hooks.js';
-import { act, say } from './acts.js';
+import { act, busy, say } from './acts.js';
 import { limit, subjectName } from './alert-words.js';
 import { ask, Failure, post } from './api.js';
 import { FLAGS, unitOf } from './format.js';
@@ -128,7 +128,7 @@ function RuleForm({ rule, onClose }) {
       rule
         ? ask(`/api/alerts/rules/${encodeURIComponent(rule.name)}`, { method: 'PUT', body })
         : post('/api/alerts/rules', body);
-    if (!(await act('rule', () => t('trouble.rule', { name: body.name }), work))) return;
+    if (!(await act('rule', () => `${body.name}: ${t('save')}`, work))) return;
     say(t('said.rule', { name: body.name }));
     await lookAtRules();
     onClose();
@@ -149,7 +149,7 @@ function RuleForm({ rule, onClose }) {
         <${Field} label=${t('rule.action')}><select value=${form.action} onChange=${set('action')}>${ACTIONS.map((one) => html`<option key=${one} value=${one}>${t(`action.${one || 'none'}`)}</option>`)}</select><//>
         ${rule ? null : html`<${Field} label=${t('rule.name')}><input type="text" maxlength="64" value=${form.name} placeholder=${body.name} onInput=${set('name')} /><//>`}</details>
       ${preview ? html`<p class="note" aria-live="polite">${preview}</p>` : null}
-      <div class="row end"><button type="button" onClick=${onClose}>${t('cancel')}</button><button type="submit" class="primary">${t('save')}</button></div>
+      <div class="row end"><button type="button" onClick=${onClose}>${t('cancel')}</button><button type="submit" class="primary" aria-busy=${busy.value.has('rule') ? 'true' : undefined}>${t('save')}</button></div>
     </form><//>`;
 }
 
@@ -161,7 +161,7 @@ async function toggle(rule) {
   );
   await act(
     `rule/${name}`,
-    () => t('trouble.rule', { name }),
+    () => `${name}: ${t(rule.enabled ? 'rule.switchOff' : 'rule.switchOn')}`,
     () => ask(`/api/alerts/rules/${encodeURIComponent(name)}`, { method: 'PUT', body }),
   );
   await lookAtRules();
@@ -171,7 +171,7 @@ async function toggle(rule) {
 async function remove(rule) {
   await act(
     `rule/${rule.name}`,
-    () => t('trouble.rule', { name: rule.name }),
+    () => `${rule.name}: ${t('remove')}`,
     () => ask(`/api/alerts/rules/${encodeURIComponent(rule.name)}`, { method: 'DELETE' }),
   );
   await lookAtRules();

@@ -62,6 +62,18 @@ export const isLive = computed(() => heardAt.value > 0 && clock.value - heardAt.
  * @typedef {{ id: string, drone: string, command: string, state: string, who: string | null, why: string | null }} Command
  */
 
+/**
+ * A flight plan (`PlanView`): `left` are the drones that are no part of it any more, `doing` is
+ * what each does in the step that it is at.
+ * @typedef {{
+ *   plan_id: string, name: string, state: string, why: string | null, by: string | null, ended_at: string | null,
+ *   step: number, of: number, drones: string[], left: string[], doing: { drone_id: string, command: string }[],
+ * }} Plan
+ */
+
+/** Plans under way and the last that are over, the newest first. @type {import('../vendor/signals.js').Signal<Plan[]>} */
+export const plans = signal([]);
+
 /** Who commanded each drone last. @type {import('../vendor/signals.js').Signal<Map<string, string>>} */
 export const pilots = signal(new Map());
 
@@ -100,5 +112,5 @@ export function silence(drone) {
   return drone.silentS + (clock.value - drone.toldAt) / 1000;
 }
 
-/** Whether a value told then is old now. @param {number} at */
-export const isOld = (at) => clock.value - at > OLD_AFTER_MS;
+/** Whether a value that comes so often, told then, is old now. @param {number} at @param {number} [everyMs] */
+export const isOld = (at, everyMs = PERIOD_MS) => clock.value - at > 3 * everyMs;

@@ -107,7 +107,7 @@ function figures(camera) {
 
 /** @param {Drone} drone */
 async function photo(drone) {
-  const title = () => t('trouble.photo', { name: drone.name });
+  const title = () => `${drone.name}: ${t('photo')}`;
   await act(`${drone.id}/photo`, title, async () => {
     const taken = await post(`/api/drones/${encodeURIComponent(drone.id)}/camera/photo`, undefined, {
       patienceMs: 20_000,
@@ -138,7 +138,7 @@ export function VideoView({ drone, isLarge }) {
   const press = (/** @type {'start' | 'stop'} */ what) =>
     act(
       `${drone.id}/video`,
-      () => t(`trouble.video.${what}`, { name: drone.name }),
+      () => `${drone.name}: ${t(`video.${what}`)}`,
       async () => {
         await post(`${path}/stream/${what}`);
         await look();

@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::browser::Browser;
 use super::cookie::{self, Cookie, Hash};
+use super::decision::SessionEnd;
 use super::records::SessionRecord;
 use super::table::{KeyEntry, KeyTable};
 use readings::clock::Mono;
@@ -35,7 +36,13 @@ pub(super) struct Row {
 
 impl Row {
     fn is_live(&self, now: Mono, wall_us: i64) -> bool {
-        self.cookie.is_live(now) && !self.key.is_withdrawn() && !self.key.is_expired(wall_us)
+        self.end(now, wall_us).is_none()
+    }
+
+    /// Why it is over, if it is.
+    fn end(&self, now: Mono, wall_us: i64) -> Option<SessionEnd> {
+        let own = || (!self.cookie.is_live(now)).then_some(SessionEnd::Ended);
+        self.key.session_end(wall_us).or_else(own)
     }
 }
 
@@ -92,11 +99,15 @@ impl CookieSessions {
         kept.collect()
     }
 
-    /// Takes a row, and makes room for it.
+    /// Takes a row, and makes room for it. Those that are over stay while there is
+    /// room: their browsers may ask yet, and are told why.
     pub(super) fn add(&mut self, row: Row, now: Mono, wall_us: i64) {
-        self.rows.retain(|row| row.is_live(now, wall_us));
         let of_key = |other: &&Row| other.key.id == row.key.id;
-        let is_key_full = self.rows.iter().filter(of_key).count() >= MAX_OF_KEY;
+        let is_of_key_full = |rows: &[Row]| rows.iter().filter(of_key).count() >= MAX_OF_KEY;
+        if self.rows.len() >= MAX_SESSIONS || is_of_key_full(&self.rows) {
+            self.rows.retain(|row| row.is_live(now, wall_us));
+        }
+        let is_key_full = is_of_key_full(&self.rows);
         if is_key_full || self.rows.len() >= MAX_SESSIONS {
             let candidates = self.rows.iter().filter(|one| !is_key_full || of_key(one));
             let oldest = candidates.min_by_key(|one| one.cookie.seen());
@@ -108,12 +119,17 @@ impl CookieSessions {
         self.rows.push(row);
     }
 
-    /// The session of this cookie. Looks at all of them, whichever it is.
-    pub(super) fn find(&self, cookie: &[u8], now: Mono, wall_us: i64) -> Option<&Row> {
+    /// The session of this cookie, or why it is over. Looks at all of them, whichever
+    /// it is.
+    ///
+    /// # Errors
+    /// It is over; [`SessionEnd::Ended`] for one that is not known, too.
+    pub(super) fn find(&self, cookie: &[u8], now: Mono, wall_us: i64) -> Result<&Row, SessionEnd> {
         let presented: Hash = cookie::hash(cookie);
         let mut rows = self.rows.iter();
         let found = rows.rfind(|row| row.cookie.hash.ct_eq(&presented).into());
-        found.filter(|row| row.is_live(now, wall_us))
+        let row = found.ok_or(SessionEnd::Ended)?;
+        row.end(now, wall_us).map_or(Ok(row), Err)
     }
 
     /// Every session that is not over, oldest first.
@@ -171,14 +187,42 @@ mod tests {
     fn a_cookie_is_good_until_it_is_over_or_ended() {
         let (keys, mut table) = (keys(), CookieSessions::default());
         table.add(row(&keys, "a", "one", 0), NOW, 0);
-        assert!(table.find(b"one", NOW, 0).is_some());
-        assert!(table.find(b"other", NOW, 0).is_none());
+        assert!(table.find(b"one", NOW, 0).is_ok());
+        assert!(table.find(b"other", NOW, 0).is_err());
         let over = Mono::ZERO.plus(SESSION_TTL);
-        assert!(table.find(b"one", over, 0).is_none());
+        assert!(table.find(b"one", over, 0).is_err());
         let held = table.find(b"one", NOW, 0).expect("live").cookie.clone();
         assert_eq!(table.remove(|_| true).len(), 1);
         assert!(!held.is_live(NOW), "whoever holds it hears of it");
-        assert!(table.find(b"one", NOW, 0).is_none());
+        assert!(table.find(b"one", NOW, 0).is_err());
+    }
+
+    #[test]
+    fn a_browser_is_told_why_its_session_is_over_while_there_is_room() {
+        let records = [("a", None), ("b", Some(9)), ("c", None), ("d", None)];
+        let records = records.map(|(name, expires_us)| record(name, &["read"], expires_us));
+        let keys: KeyTable = records.into_iter().collect();
+        let mut table = CookieSessions::default();
+        for (key, cookie) in [("a", "revoked"), ("b", "expired"), ("c", "replaced")] {
+            table.add(row(&keys, key, cookie, 0), NOW, 0);
+        }
+        let entry = |key: &str| keys.find(&secret::hash(key.as_bytes())).expect("known");
+        entry("a").withdraw(true);
+        entry("c").withdraw(false);
+        // (Others come and go meanwhile.)
+        table.add(row(&keys, "d", "other", 0), NOW, 9);
+        let told = |table: &CookieSessions, cookie: &[u8]| table.find(cookie, NOW, 9).err();
+        assert_eq!(told(&table, b"revoked"), Some(SessionEnd::KeyRevoked));
+        assert_eq!(told(&table, b"expired"), Some(SessionEnd::KeyExpired));
+        assert_eq!(told(&table, b"replaced"), Some(SessionEnd::Ended));
+        assert_eq!(told(&table, b"never was"), Some(SessionEnd::Ended));
+        assert_eq!(table.live(NOW, 9).count(), 1);
+        assert_eq!(table.records(NOW, 9).len(), 1, "no other is kept");
+        for n in 0..MAX_OF_KEY as u64 {
+            table.add(row(&keys, "d", &n.to_string(), n), NOW, 9);
+        }
+        assert_eq!(told(&table, b"revoked"), Some(SessionEnd::Ended), "no room");
+        assert_eq!(table.evicted(), 1, "of those that were not over");
     }
 
     #[test]
@@ -188,10 +232,10 @@ mod tests {
         for n in 0..MAX_SESSIONS as u64 * 2 {
             table.add(row(&keys, "a", &n.to_string(), n), NOW, 0);
         }
-        assert!(table.find(b"other", NOW, 0).is_some());
+        assert!(table.find(b"other", NOW, 0).is_ok());
         assert_eq!(table.rows.len(), 1 + MAX_OF_KEY);
         assert_eq!(table.evicted(), (MAX_SESSIONS * 2 - MAX_OF_KEY) as u64);
-        assert!(table.find(b"0", NOW, 0).is_none(), "the one unseen longest");
+        assert!(table.find(b"0", NOW, 0).is_err(), "the one unseen longest");
         for (key, n) in ["c", "d", "e"].iter().zip(0_u64..) {
             for m in 0..MAX_OF_KEY as u64 {
                 table.add(row(&keys, key, &format!("{n} {m}"), 900), NOW, 0);

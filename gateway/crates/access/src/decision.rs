@@ -14,7 +14,7 @@ pub enum Denial {
     /// Known, and past its time: 401.
     Expired,
     /// The browser's session is over, or never was: 401.
-    SignedOut,
+    SessionOver(SessionEnd),
     /// The client's address is locked out: 403 `IP_BLOCKED`.
     Blocked {
         /// Seconds until the lock-out ends.
@@ -22,6 +22,18 @@ pub enum Denial {
     },
     /// The key lacks a permission: 403.
     Lacks(Permission),
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// Somebody signed out, it was ended, its time is over, its key may do something
+    /// else now, or it never was.
+    Ended,
+    /// Its key was revoked.
+    KeyRevoked,
+    /// Its key is past its time.
+    KeyExpired,
 }
 
 /// Rate-limit classes of routes.

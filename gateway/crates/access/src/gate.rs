@@ -109,8 +109,9 @@ impl Gate {
         let former = self.keys.swap(Arc::clone(&keys));
         // Only now: a session opened from the former table meanwhile ends as well.
         for entry in former.iter().filter(|entry| !keys.holds(entry)) {
-            entry.withdraw();
-            if keys.find(&entry.id).is_none() {
+            let is_revoked = keys.find(&entry.id).is_none();
+            entry.withdraw(is_revoked);
+            if is_revoked {
                 self.withdrawn().add(entry.id);
             }
         }

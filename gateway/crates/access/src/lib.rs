@@ -59,7 +59,7 @@ pub use browsers::BrowserSession;
 pub use client::{AttachedNetwork, ClientAddress};
 pub use config::{Config, Profile};
 pub use cookie_sessions::SESSION_TTL;
-pub use decision::{Denial, RateClass, RateVerdict};
+pub use decision::{Denial, RateClass, RateVerdict, SessionEnd};
 pub use error::{KeyError, NAME_CHARS, NameError, OverrideError};
 pub use first_keys::{FirstKey, FirstKeys};
 pub use links::LINK_TTL;

@@ -19,6 +19,7 @@ use readings::clock::{Mono, term_now};
 use tokio::sync::watch;
 
 use super::cookie::Cookie;
+use super::decision::SessionEnd;
 use super::permission::{Permission, Permissions};
 use super::records::KeyId;
 use super::table::KeyEntry;
@@ -144,10 +145,20 @@ impl Session {
     }
 
     fn is_live_at(&self, wall_us: i64) -> bool {
-        let signed_in = |cookie: &Arc<Cookie>| cookie.is_live(Mono::now());
-        !self.key.is_withdrawn()
-            && !self.key.is_expired(wall_us)
-            && self.cookie.as_ref().is_none_or(signed_in)
+        self.end_at(wall_us).is_none()
+    }
+
+    /// Why it is over, if it is.
+    #[must_use]
+    pub fn end(&self) -> Option<SessionEnd> {
+        self.end_at(term_now().as_microsecond())
+    }
+
+    fn end_at(&self, wall_us: i64) -> Option<SessionEnd> {
+        let signed_out = |cookie: &&Arc<Cookie>| !cookie.is_live(Mono::now());
+        let own = || self.cookie.as_ref().filter(signed_out);
+        let of_key = self.key.session_end(wall_us);
+        of_key.or_else(|| own().map(|_| SessionEnd::Ended))
     }
 
     /// Waits until its key no longer opens the gateway, or somebody signed out: at

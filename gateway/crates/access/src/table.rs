@@ -12,10 +12,11 @@
 //! be computed from its hash.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use subtle::ConstantTimeEq as _;
 
+use super::decision::SessionEnd;
 use super::permission::{Permission, Permissions};
 use super::records::{KeyId, KeyRecord};
 use super::secret::public_part;
@@ -26,6 +27,11 @@ const NEVER: i64 = i64::MIN;
 const ENDLESS: i64 = i64::MAX;
 /// A key that was made before 2024 was made by a clock that did not know the time.
 const PLAUSIBLE_US: i64 = 1_704_067_200_000_000;
+
+/// States of a key, as its sessions see it: in the table, in it otherwise, gone.
+const GOOD: u8 = 0;
+const REPLACED: u8 = 1;
+const REVOKED: u8 = 2;
 
 /// One key and its counts.
 #[derive(Debug)]
@@ -43,8 +49,8 @@ pub(super) struct KeyEntry {
     last_used_us: AtomicI64,
     /// The count last handed to the store.
     flushed_count: AtomicU64,
-    /// Whether the key was revoked or replaced since.
-    withdrawn: AtomicBool,
+    /// Whether the key was replaced or revoked since.
+    withdrawn: AtomicU8,
 }
 
 impl From<KeyRecord> for KeyEntry {
@@ -60,7 +66,7 @@ impl From<KeyRecord> for KeyEntry {
             usage_count: AtomicU64::new(record.usage_count),
             last_used_us: AtomicI64::new(record.last_used_us.unwrap_or(NEVER)),
             flushed_count: AtomicU64::new(record.usage_count),
-            withdrawn: AtomicBool::new(false),
+            withdrawn: AtomicU8::new(GOOD),
         }
     }
 }
@@ -98,14 +104,20 @@ impl KeyEntry {
         Some(self.record())
     }
 
-    /// Ends the sessions of this key. There is no way back.
-    pub(super) fn withdraw(&self) {
-        self.withdrawn.store(true, Ordering::Release);
+    /// Ends the sessions of this key, which was revoked, or else replaced by one of the
+    /// same hash. There is no way back.
+    pub(super) fn withdraw(&self, is_revoked: bool) {
+        let state = if is_revoked { REVOKED } else { REPLACED };
+        self.withdrawn.store(state, Ordering::Release);
     }
 
-    /// Whether the key was revoked or replaced.
-    pub(super) fn is_withdrawn(&self) -> bool {
-        self.withdrawn.load(Ordering::Acquire)
+    /// Why this key keeps no session open, if it does not.
+    pub(super) fn session_end(&self, wall_us: i64) -> Option<SessionEnd> {
+        match self.withdrawn.load(Ordering::Acquire) {
+            REVOKED => Some(SessionEnd::KeyRevoked),
+            REPLACED => Some(SessionEnd::Ended),
+            _ => self.is_expired(wall_us).then_some(SessionEnd::KeyExpired),
+        }
     }
 
     /// Counts one authenticated request.

@@ -175,7 +175,7 @@ impl Access {
     /// over is no attempt to guess one.
     ///
     /// # Errors
-    /// [`Denial::SignedOut`], [`Denial::Lacks`].
+    /// [`Denial::SessionOver`], [`Denial::Lacks`].
     pub fn authorise_browser(
         &self,
         cookie: &[u8],
@@ -187,7 +187,7 @@ impl Access {
         let (cookie, key) = {
             let sessions = self.keyring.browsers.sessions();
             let row = sessions.find(cookie, now, wall_us);
-            let row = row.ok_or(Denial::SignedOut)?;
+            let row = row.map_err(Denial::SessionOver)?;
             (Arc::clone(&row.cookie), Arc::clone(&row.key))
         };
         cookie.show(now);
@@ -225,7 +225,7 @@ impl Access {
         let (now, wall_us) = (Mono::now(), term_now().as_microsecond());
         let sessions = self.keyring.browsers.sessions();
         let found = sessions.find(cookie, now, wall_us);
-        found.map(|row| row.listed(now, wall_us))
+        found.ok().map(|row| row.listed(now, wall_us))
     }
 
     /// Ends a browser's session; says whether there was one. It ends at once, and
