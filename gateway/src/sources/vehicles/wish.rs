@@ -72,6 +72,9 @@ pub enum Refusal {
     /// It is another drone than the one that is meant.
     #[error("{0}")]
     Mistaken(Arc<str>),
+    /// It was told to restart, and was not heard again since.
+    #[error("the drone restarts, as it was told: wait until it is heard again")]
+    Restarts,
     /// It is not in the air.
     #[error("the drone is not airborne")]
     NotAirborne,

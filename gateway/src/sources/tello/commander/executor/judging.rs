@@ -78,6 +78,9 @@ impl CommandExecutor {
     ) -> Result<(), Refusal> {
         if flies(command) {
             self.is_of_now()?;
+            if self.restart.is_under_way() {
+                return Err(Refusal::Restarts);
+            }
         }
         admit(command, about, &self.grounds(about, command, moment))?;
         let Some(by) = by.filter(|_| flies(command)) else {
