@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use gateway_tests::simulated::fleet;
-use gateway_tests::{Client, eventually};
+use gateway_tests::{Client, Gateway, eventually};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 
@@ -56,6 +56,22 @@ async fn takes_off(client: &Client, drone: &str) -> anyhow::Result<()> {
     .await
 }
 
+/// Stops the process: on a busy machine its threads run on for a while after the signal.
+async fn stop(gateway: &Gateway) -> anyhow::Result<()> {
+    gateway.signal("STOP").await?;
+    let tasks = format!("/proc/{}/task", gateway.pid().unwrap_or_default());
+    eventually("every thread is stopped", || async {
+        for task in std::fs::read_dir(&tasks)? {
+            let status = std::fs::read_to_string(task?.path().join("status"))?;
+            if !status.contains("State:\tT") {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_gateway_that_stood_still_flies_nothing_that_was_asked_before_and_lands_what_flies()
 -> anyhow::Result<()> {
@@ -71,7 +87,7 @@ async fn a_gateway_that_stood_still_flies_nothing_that_was_asked_before_and_land
         waiting.push(Waiting::connected(&client, what, body).await?);
     }
 
-    gateway.signal("STOP").await?;
+    stop(&gateway).await?;
     for request in &mut waiting {
         request.send().await?;
     }
