@@ -59,6 +59,7 @@ mod sdk_commands;
 mod sessions;
 mod settings;
 mod spoofing;
+mod standstill;
 mod sticks;
 mod terms;
 mod tls;

@@ -194,7 +194,6 @@ async fn scene() -> anyhow::Result<(Gateway, Simulated)> {
 }
 
 #[tokio::test]
-#[ignore = "not steady yet: the drones of its scene fall silent in the middle of it"]
 async fn what_public_programs_send_is_taken_or_refused_by_the_sdk_that_it_needs()
 -> anyhow::Result<()> {
     let text = std::fs::read_to_string(repository("tests/data/tello/programs.tsv"))?;

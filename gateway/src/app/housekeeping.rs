@@ -125,7 +125,7 @@ fn stored(minutes: FinishedMinutes) -> Change {
     })
 }
 
-async fn every(period: Duration, stop: CancellationToken, mut work: impl FnMut()) {
+pub(super) async fn every(period: Duration, stop: CancellationToken, mut work: impl FnMut()) {
     let mut ticks = interval(period);
     // A suspended board must not work off hours of ticks when it wakes.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -12,6 +12,7 @@ use store::Store;
 use tello_simulator::SimulatedDrone;
 
 use super::core::Core;
+use super::housekeeping::every;
 use super::panel;
 use crate::config::Config;
 use crate::demo::{self, Stage};
@@ -22,7 +23,7 @@ use crate::safety::SafetyTask;
 use crate::settings::{Origin, Settings};
 use crate::sources::sink::ReadingSink as _;
 use crate::sources::tello::{Fleet, FleetOptions, Serials};
-use crate::sources::vehicles::{Controls, Vehicles};
+use crate::sources::vehicles::{Controls, LOOKS_EVERY, Vehicles, boot_ms};
 use crate::sources::{board, bridge};
 use crate::supervision::Service;
 use crate::table::table;
@@ -67,6 +68,7 @@ impl Observing {
         // Before anything can be judged or pressed.
         let vehicles = Vehicles::new(vec![Arc::new(fleet.clone())], controls);
         act(core, &vehicles);
+        watch_standstills(core, &vehicles);
         let plans = fly_plans(core, &vehicles);
         if let Some(stage) = stage.clone().filter(|_| !settings.is_still()) {
             show(core, &vehicles, stage);
@@ -174,6 +176,22 @@ fn act(core: &Core, vehicles: &Vehicles) {
             let safety = safety.clone();
             safety.keep_latches(sink.clone(), stop.clone())
         });
+}
+
+/// Notes when the gateway itself stands still, for whoever judges what was asked before.
+fn watch_standstills(core: &Core, vehicles: &Vehicles) {
+    let (standstills, stop) = (vehicles.controls().standstills().clone(), core.stop.clone());
+    core.supervisor.keep("standstill watch", None, move || {
+        let standstills = standstills.clone();
+        every(LOOKS_EVERY, stop.clone(), move || {
+            if let Some(stood_still) = standstills.look(boot_ms()) {
+                tracing::warn!(
+                    seconds = stood_still.as_secs_f64(),
+                    "the gateway stood still; what was asked before that flies no drone"
+                );
+            }
+        })
+    });
 }
 
 /// Starts recording flights.

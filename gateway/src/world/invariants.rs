@@ -253,11 +253,11 @@ fn no_bound_is_passed(world: &World) -> Judgement {
     let limit_cm = world.scene.limit_cm.map_or(CEILING_CM, i32::from);
     // What it climbs while states are on their way, at a metre a second.
     let over_cm = OVER_CM + 2.0 * world.ledger.slow_ms as f64 / 10.0;
-    for (index, unreached_ms) in world.ledger.unreached_ms.iter().enumerate() {
+    for index in 0..world.crafts.len() {
         let craft = craft_at(&world.crafts, index);
         let height_cm = craft.firmware.truth().height_m * 100.0;
         // What it climbs while nothing reaches it: a gateway that is away tells it nothing.
-        let alone_cm = 0.12 * *unreached_ms as f64;
+        let alone_cm = 0.12 * world.ledger.unreached_ms(index) as f64;
         check(
             height_cm <= f64::from(limit_cm) + over_cm + alone_cm,
             || format!("drone {index} is at {height_cm:.0} cm, and {limit_cm} cm is the limit"),

@@ -16,6 +16,9 @@ use super::place::{Craft, Site, craft_at};
 use super::scene::Who;
 use crate::sources::vehicles::{Flight, Phase};
 
+/// What an outage lets a drone do ends this many times as slowly as the outage grew.
+const FORGIVEN_SLOWLY: u64 = 16;
+
 /// Height from which a drone counts as flying, in m.
 const FLIES_FROM_M: f64 = 0.25;
 
@@ -80,9 +83,9 @@ pub(super) struct Ledger {
     /// When the air was last as slow as this, and until when what it holds may arrive.
     pub(super) slow_ms: u64,
     slow_until_ms: u64,
-    /// For how long each drone, by its place, has lately been out of every gateway's reach:
-    /// it goes on as it was last told.
-    pub(super) unreached_ms: Vec<u64>,
+    /// For how long each drone, by its place, has lately been out of every gateway's reach,
+    /// in sixteenths of a ms: it goes on as it was last told.
+    unreached: Vec<u64>,
     kept_ms: u64,
 }
 
@@ -97,7 +100,7 @@ impl Ledger {
             flown_since: vec![None; drones],
             slow_ms: 0,
             slow_until_ms: 0,
-            unreached_ms: vec![0; drones],
+            unreached: vec![0; drones],
             kept_ms: 0,
         }
     }
@@ -107,12 +110,18 @@ impl Ledger {
     pub(super) fn reach(&mut self, now_ms: u64, is_reached: impl Fn(usize) -> bool) {
         let passed_ms = now_ms - self.kept_ms;
         self.kept_ms = now_ms;
-        for (drone, unreached_ms) in self.unreached_ms.iter_mut().enumerate() {
-            *unreached_ms = match is_reached(drone) {
-                true => unreached_ms.saturating_sub(passed_ms / 16),
-                false => *unreached_ms + passed_ms,
+        for (drone, unreached) in self.unreached.iter_mut().enumerate() {
+            // (Looks are a millisecond apart or two: a sixteenth of one is counted, too.)
+            *unreached = match is_reached(drone) {
+                true => unreached.saturating_sub(passed_ms),
+                false => *unreached + passed_ms * FORGIVEN_SLOWLY,
             };
         }
+    }
+
+    /// For how long drone `drone`, by its place, has lately been out of every gateway's reach.
+    pub(super) fn unreached_ms(&self, drone: usize) -> u64 {
+        self.unreached[drone].div_ceil(FORGIVEN_SLOWLY)
     }
 
     fn pair(&mut self, gateway: usize, drone: usize) -> &mut Pair {
@@ -293,4 +302,25 @@ pub(super) fn gone_since(of: &OfGateway, gateway: &Gateway, flyer: usize) -> Opt
     }
     let flyer = &gateway.flyers[flyer];
     (!flyer.speaks.load(Relaxed)).then(|| flyer.said_ms.load(Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_forgiven_slowly_however_often_anybody_looks() {
+        for step_ms in [1, 15, 500] {
+            let mut ledger = Ledger::new(1, 1);
+            ledger.reach(6_000, |_| false);
+            assert_eq!(ledger.unreached_ms(0), 6_000);
+            let half_ms = 6_000 + 3_000 * FORGIVEN_SLOWLY;
+            let mut now_ms = 6_000;
+            while now_ms < half_ms {
+                now_ms = half_ms.min(now_ms + step_ms);
+                ledger.reach(now_ms, |_| true);
+            }
+            assert_eq!(ledger.unreached_ms(0), 3_000, "looks {step_ms} ms apart");
+        }
+    }
 }

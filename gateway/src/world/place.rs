@@ -15,6 +15,8 @@ pub(super) struct Craft {
     pub(super) address: IpAddr,
     pub(super) is_dead: bool,
     pub(super) on_ground_ms: u64,
+    /// Until when it may go on with what it was told before everybody went.
+    pub(super) busy_until_ms: u64,
 }
 
 /// A gateway's place: its medium, and the process while there is one.

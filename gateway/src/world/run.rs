@@ -25,9 +25,14 @@ const MOST_MOMENTS: u32 = 10_000;
 /// Between two frames of a thumb: 30 Hz.
 const FRAME_MS: u64 = 33;
 
-/// How long after everybody has gone a drone may be in the air: the grace, its own 15 s,
-/// a landing that goes unheard, and the way down from the ceiling.
+/// How long after everybody has gone, or after a manoeuvre that was under way then, a drone
+/// may be in the air: the grace, its own 15 s, a landing that goes unheard, and the way down
+/// from the ceiling.
 const DOWN_WITHIN_MS: u64 = 75_000;
+
+/// How long after everybody has gone what they asked for may still begin: a take-off that
+/// is under way, and what waits for its turn behind it.
+const BEGINS_WITHIN_MS: u64 = 12_000;
 
 /// How long the ground must show before a scene is over.
 const ON_GROUND_MS: u64 = 4_000;
@@ -83,16 +88,25 @@ impl World {
     }
 
     fn is_over(&mut self) -> bool {
-        let now_ms = self.now_ms;
+        let (now_ms, ends_ms) = (self.now_ms, self.scene.ends_ms);
         for craft in &mut self.crafts {
-            if craft.firmware.truth().flies {
+            let truth = craft.firmware.truth();
+            if truth.flies {
                 craft.on_ground_ms = now_ms;
+            }
+            // An arc of metres at 10 cm/s takes minutes, and the first firmware flies it to
+            // its end whatever it is told.
+            let asked = truth.manoeuvres_for.filter(|_| !truth.lands);
+            if let Some(left) = asked.filter(|_| now_ms < ends_ms + BEGINS_WITHIN_MS) {
+                craft.busy_until_ms = now_ms + left.as_millis() as u64;
             }
         }
         let rests = |craft: &Craft| now_ms >= craft.on_ground_ms + ON_GROUND_MS;
-        let has_rested = now_ms >= self.scene.ends_ms + ON_GROUND_MS;
+        let has_rested = now_ms >= ends_ms + ON_GROUND_MS;
+        let busy = self.crafts.iter().map(|craft| craft.busy_until_ms);
+        let all_done_ms = busy.fold(ends_ms, u64::max);
         self.has_ended
-            && (now_ms >= self.scene.ends_ms + DOWN_WITHIN_MS
+            && (now_ms >= all_done_ms + DOWN_WITHIN_MS
                 || (has_rested && self.crafts.iter().all(rests)))
     }
 

@@ -67,6 +67,7 @@ impl World {
                 address: drone_address(index),
                 is_dead: false,
                 on_ground_ms: 0,
+                busy_until_ms: 0,
             }
         };
         let medium = Duration::from_millis(scene.medium_ms);

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::commander::endurance;
 use super::roster::{DroneRecord, Roster};
+use crate::sources::vehicles::boot_ms;
 use crate::state_file::StateFile;
 
 /// Name of the file.
@@ -201,16 +202,6 @@ fn boot() -> Arc<str> {
     }
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     id.map_or_else(|_| "".into(), |id| id.trim().into())
-}
-
-/// Milliseconds since the machine was booted, sleep included.
-fn boot_ms() -> u64 {
-    if let Some(time) = virtual_time::here() {
-        return time.now_ms;
-    }
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let (s, ns) = (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs());
-    s.saturating_mul(1_000).saturating_add(ns / 1_000_000)
 }
 
 #[cfg(test)]

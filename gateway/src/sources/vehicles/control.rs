@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use readings::clock::{Mono, Timestamp, wall_now};
 
 use super::presence::GONE_AFTER;
-use super::{Operator, Presences};
+use super::{Operator, Presences, Standstills};
 
 /// Control of one drone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ struct Held {
 #[derive(Clone, Debug, Default)]
 pub struct Controls {
     presences: Presences,
+    standstills: Standstills,
     held: Arc<Mutex<Vec<Held>>>,
 }
 
@@ -44,6 +45,12 @@ impl Controls {
     #[must_use]
     pub fn presences(&self) -> &Presences {
         &self.presences
+    }
+
+    /// Whether the gateway heard nobody a moment ago.
+    #[must_use]
+    pub fn standstills(&self) -> &Standstills {
+        &self.standstills
     }
 
     /// Who has control of `drone`.

@@ -244,6 +244,8 @@ impl Measured for Vehicles {
         )?;
         let help = "Sockets without a session, for want of room";
         page.counter("flyers_refused", help, refused)?;
+        let help = "Times that the gateway did nothing for 2 s or longer";
+        page.counter("standstills", help, self.controls.standstills().count())?;
         self.kinds.iter().try_for_each(|kind| kind.measure(page))
     }
 }

@@ -72,6 +72,9 @@ pub enum Refusal {
     /// It is another drone than the one that is meant.
     #[error("{0}")]
     Mistaken(Arc<str>),
+    /// It was told to restart, and was not heard again since.
+    #[error("the drone restarts, as it was told: wait until it is heard again")]
+    Restarts,
     /// It is not in the air.
     #[error("the drone is not airborne")]
     NotAirborne,
@@ -167,6 +170,16 @@ pub enum Refusal {
     /// Something that is not the drone's own keeps it on the ground.
     #[error("no take-off: {0}")]
     Held(Arc<str>),
+    /// The gateway did nothing for so long: who asked may have given up since.
+    #[error(
+        "the gateway stood still for {:.1} s, and this may have been asked before that: ask again; \
+         land, stop and emergency are taken at any time",
+        *.for_ms as f64 / 1_000.0
+    )]
+    StoodStill {
+        /// How long it stood still.
+        for_ms: u64,
+    },
     /// An emergency stop is engaged, and it is in the air.
     #[error("the drone is not flown on, only land, stop and emergency are sent: {0}")]
     Stopped(Arc<str>),

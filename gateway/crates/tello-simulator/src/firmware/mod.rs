@@ -71,6 +71,8 @@ pub struct Truth {
     pub height_m: f64,
     /// Whether it is on its way down to the ground, told or by itself.
     pub lands: bool,
+    /// How long the manoeuvre under way goes on; none: it hovers, or follows its sticks.
+    pub manoeuvres_for: Option<Duration>,
 }
 
 /// A simulated drone without its socket.
@@ -269,6 +271,7 @@ impl Firmware {
             idles: self.body.idles,
             height_m: self.body.position_m[2],
             lands: self.body.doing() == Some(Manoeuvre::Land),
+            manoeuvres_for: self.body.remaining_s().map(Duration::from_secs_f64),
         }
     }
 

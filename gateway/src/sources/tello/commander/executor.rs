@@ -5,6 +5,7 @@ mod asking;
 mod guarding;
 mod judging;
 mod kinds;
+mod restart;
 mod rivalry;
 mod runaway;
 mod sticking;
@@ -34,6 +35,7 @@ use crate::sources::vehicles::{
     CommandError, Controls, Flight, LinkState, Operator, Outcome, Phase, Refusal, TakeoffGate,
 };
 use kinds::{flies, leads_down};
+use restart::Restart;
 use runaway::Runaway;
 use ticket::{Asker, Ticket};
 
@@ -117,6 +119,7 @@ pub(in super::super) struct CommandExecutor {
     down_unsent: bool,
     /// Whether it goes on by a stick that nobody holds.
     runaway: Runaway,
+    restart: Restart,
     identity: Identity,
     /// Why it is taken for another drone, in words.
     mistaken: Option<Arc<str>>,
@@ -156,6 +159,7 @@ impl CommandExecutor {
             stream_forsaken: false,
             down_unsent: false,
             runaway: Runaway::default(),
+            restart: Restart::default(),
             identity: Identity::default(),
             mistaken: None,
         }
@@ -282,6 +286,7 @@ impl CommandExecutor {
         let stood = self.belief.was_on_ground();
         let gave_up = self.belief.see(&about.motion, about.battery_pct, about.now);
         self.look_for_rival(stood, about);
+        self.restart.see(about.motion.heard(), about.now);
         if gave_up {
             self.gave_up = true;
             self.down.cancel(&Outcome::Unconfirmed, todo);

@@ -117,3 +117,44 @@ fn what_its_sdk_does_not_know_is_not_sent() {
     assert!(bench.sent().is_empty());
     bench.ask(command("speed 50")).expect("it knows that");
 }
+
+#[test]
+fn a_drone_that_restarts_is_sent_no_take_off_until_it_is_heard_anew() {
+    let mut bench = tt();
+    bench.ask(command("reboot")).expect("taken");
+    let before = bench.ask(Command::Takeoff).err();
+    bench.hear("ok");
+    bench.pass(1_000);
+    let after = bench.ask(Command::Takeoff).err();
+    assert_eq!(
+        (before, after),
+        (Some(Refusal::Restarts), Some(Refusal::Restarts))
+    );
+    // Gone, and back after a while.
+    let state = bench.state.take();
+    bench.pass(9_000);
+    assert!(!bench.executor.may_fly());
+    bench.state = state;
+    bench.pass(3_000);
+    bench.sent();
+    bench.ask(Command::Takeoff).expect("it is there again");
+    assert_eq!(bench.sent(), ["takeoff"]);
+}
+
+#[test]
+fn a_drone_that_does_not_restart_takes_off() {
+    let mut bench = tt();
+    bench.ask(command("reboot")).expect("taken");
+    let about = bench.about();
+    bench
+        .executor
+        .not_sent(command("reboot"), "no buffer", &mut vec![], &about);
+    bench.ask(Command::Takeoff).expect("it did not leave");
+    let mut bench = tt();
+    bench.ask(command("reboot")).expect("taken");
+    bench.hear("ok");
+    bench.pass(14_000);
+    assert_eq!(bench.ask(Command::Takeoff).err(), Some(Refusal::Restarts));
+    bench.pass(2_000);
+    bench.ask(Command::Takeoff).expect("it goes on streaming");
+}

@@ -5,6 +5,7 @@ use tello::command::Direction;
 use super::super::StickFrame;
 use super::bench::Bench;
 use super::*;
+use crate::sources::vehicles::boot_ms;
 
 const FORWARD: [i8; 4] = [0, 50, 0, 0];
 
@@ -193,4 +194,24 @@ fn a_frame_allocates_nothing() {
         count += counted.count_total;
     }
     assert_eq!((count, sent), (0, 90));
+}
+
+#[test]
+fn after_a_standstill_sticks_are_not_held() {
+    let (mut bench, by) = flown();
+    assert_eq!(hold(&mut bench, &by, FORWARD), None);
+    bench.sent();
+    let standstills = bench.controls.standstills();
+    standstills.look(boot_ms().saturating_sub(60_000));
+    let back = FORWARD.map(|axis| -axis);
+    let refused = hold(&mut bench, &by, back);
+    assert!(
+        matches!(refused, Some(Refusal::StoodStill { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(hold(&mut bench, &by, back), None, "told once");
+    bench.pass(1_000);
+    let sent = bench.sent();
+    assert!(!sent.contains(&"rc 0 -50 0 0".to_owned()), "{sent:?}");
+    assert!(sent.ends_with(&["rc 0 0 0 0".to_owned()]), "{sent:?}");
 }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::super::identity::word;
 use super::bench::Bench;
 use super::*;
-use crate::sources::vehicles::{Refusal, TakeoffHold};
+use crate::sources::vehicles::{Aim, Refusal, TakeoffHold, boot_ms};
 
 const UP: Command = Command::Move {
     direction: Direction::Up,
@@ -267,5 +267,49 @@ fn a_drone_that_comes_down_by_itself_is_not_kept_up_for_its_camera() {
     assert!(
         bench.sent().contains(&UP.to_string()),
         "who flies it means to"
+    );
+}
+
+/// The gateway is looked at again after a minute.
+fn stand_still(bench: &Bench) {
+    let standstills = bench.controls.standstills();
+    standstills.look(boot_ms().saturating_sub(60_000));
+}
+
+#[test]
+fn after_a_standstill_nothing_that_flies_is_taken_and_what_brings_down_is() {
+    let stood_still = |refused: Refusal| {
+        let words = refused.to_string();
+        assert!(words.contains("the gateway stood still for"), "{words}");
+        assert!(words.contains("ask again"), "{words}");
+    };
+    let mut bench = Bench::new();
+    stand_still(&bench);
+    for text in ["takeoff", "throwfly", "motoron"] {
+        let command = Command::parse(text).expect(text);
+        stood_still(bench.ask(command).expect_err(text));
+    }
+    assert!(bench.sent().is_empty());
+    let mut bench = Bench::flying(80);
+    stand_still(&bench);
+    for text in ["up 50", "cw 90", "flip l", "go 50 0 0 50", "speed 50"] {
+        let command = Command::parse(text).expect(text);
+        stood_still(bench.ask(command).expect_err(text));
+    }
+    stood_still(bench.aim(Aim::Heading(90)).expect_err("a turn"));
+    assert!(bench.sent().is_empty());
+    for command in [Command::Stop, Command::Land, Command::Emergency] {
+        let _told = bench.ask(command).expect("taken");
+        assert_eq!(bench.sent(), [command.to_string()]);
+    }
+}
+
+#[test]
+fn what_waits_its_turn_over_a_standstill_is_not_flown() {
+    let (sent, outcome) = waited(Bench::flying(80), (TURN, UP), |bench| stand_still(bench));
+    assert!(sent.is_empty(), "{sent:?}");
+    assert!(
+        matches!(outcome, Outcome::Forbidden(Refusal::StoodStill { .. })),
+        "{outcome:?}"
     );
 }

@@ -11,7 +11,9 @@ use super::super::snapshot::Snapshot;
 use super::CommandExecutor;
 use super::kinds::flies;
 use super::ticket::Ticket;
-use crate::sources::vehicles::{Aim, Bounds, MIN_MOVE_CM, Operator, Refusal, TAKEOFF_HEIGHT_CM};
+use crate::sources::vehicles::{
+    Aim, Bounds, MIN_MOVE_CM, Operator, Refusal, TAKEOFF_HEIGHT_CM, boot_ms,
+};
 
 /// When a command is judged: the reasons are the same, the drone is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +76,25 @@ impl CommandExecutor {
         about: &Snapshot,
         moment: Moment,
     ) -> Result<(), Refusal> {
+        if flies(command) {
+            self.is_of_now()?;
+            if self.restart.is_under_way() {
+                return Err(Refusal::Restarts);
+            }
+        }
         admit(command, about, &self.grounds(about, command, moment))?;
         let Some(by) = by.filter(|_| flies(command)) else {
             return Ok(());
         };
         let admitted = self.controls.admit(&self.drone, by, about.now);
         admitted.map_err(Refusal::Controlled)
+    }
+
+    /// Whether what flies a drone was asked just now: for a moment after the gateway stood
+    /// still, it may lie in its buffers since before.
+    pub(super) fn is_of_now(&self) -> Result<(), Refusal> {
+        let stood_still = self.controls.standstills().lately(boot_ms());
+        stood_still.map_or(Ok(()), |for_ms| Err(Refusal::StoodStill { for_ms }))
     }
 
     fn grounds(&self, about: &Snapshot, command: Command, moment: Moment) -> Grounds {

@@ -12,6 +12,11 @@ pub(super) fn flies(command: Command) -> bool {
         || matches!(command, Command::Rc(_))
 }
 
+/// Whether a drone that obeys `command` is gone for a while.
+pub(super) fn restarts(command: Command) -> bool {
+    matches!(command, Command::Listed(listed) if listed.entry().effect == Effect::Restarts)
+}
+
 /// Whether a drone that obeys `command` may sink by it.
 pub(super) fn leads_down(command: Command) -> bool {
     match command {

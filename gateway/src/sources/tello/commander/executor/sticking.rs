@@ -43,6 +43,7 @@ impl CommandExecutor {
     }
 
     fn admit_sticks(&self, frame: &StickFrame, about: &Snapshot) -> Result<(), Refusal> {
+        self.is_of_now()?;
         linked(about.link, about.reason.as_deref())?;
         self.may_hold_sticks(&frame.by, about.now)?;
         match self.flight(about).phase {

@@ -8,7 +8,7 @@ use super::super::down::Down;
 use super::super::reports::{Report, Wish};
 use super::super::snapshot::Snapshot;
 use super::super::todo::{Do, Todo};
-use super::kinds::leads_down;
+use super::kinds::{leads_down, restarts};
 use super::ticket::Ticket;
 use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR};
 use crate::sources::vehicles::{Aim, Outcome, Refusal};
@@ -59,6 +59,9 @@ impl CommandExecutor {
         let is_it =
             |step: &Report| step.state == CommandState::Sent && step.wish.command == command;
         let mut todo = Todo::new();
+        if restarts(command) {
+            self.restart.not_told();
+        }
         if Down::of(command).is_some() {
             steps.retain(|step| !is_it(step));
             self.down_unsent = true;
@@ -119,6 +122,9 @@ impl CommandExecutor {
         }
         if let Some(on) = command.idles() {
             self.belief.idle_told(on, &about.motion, about.now);
+        }
+        if restarts(command) {
+            self.restart.told(about.now);
         }
         // Fewer than these a call, see its type.
         let _ = out.push(command);
