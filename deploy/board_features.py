@@ -50,7 +50,7 @@ def kept(board, recording):
     """After a restart: the recording is there, and so is the way out."""
     listed = recordings(board)
     expect("a recording outlives a restart", recording in [each["id"] for each in listed], str(listed))
-    expect("and so does what `firewall write` opened", "0.0.0.0/0" in opened(board), opened(board))
+    expect("and so does what `firewall write` opened", f"{PUBLIC}/32" in opened(board).split(), opened(board))
     board.ssh("sudo sed -i '/^# test: features/,$d' /etc/mfg-drone/gateway.toml; echo '# none' | sudo tee /etc/mfg-drone/firewall.conf >/dev/null;"
               "sudo systemctl daemon-reload")
     restart(board)

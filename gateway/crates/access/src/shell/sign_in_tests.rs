@@ -8,6 +8,7 @@ use readings::virtual_time;
 use super::super::tests::{CLIENT, Kept, at, told};
 use super::*;
 use crate::config::Config;
+use crate::decision::SessionEnd;
 
 fn phone() -> Browser {
     Browser::new(CLIENT, "a phone")
@@ -58,7 +59,7 @@ async fn a_browser_is_signed_in_until_somebody_ends_it() {
     );
     assert_eq!(
         opens(&access, "another").expect_err("refused"),
-        Denial::SignedOut
+        Denial::SessionOver(SessionEnd::Ended)
     );
     at(160);
     opens(&access, cookie).expect("let in");
@@ -86,7 +87,7 @@ async fn a_browser_is_signed_in_until_somebody_ends_it() {
     );
     assert_eq!(
         opens(&access, cookie).expect_err("refused"),
-        Denial::SignedOut
+        Denial::SessionOver(SessionEnd::Ended)
     );
     assert_eq!(access.end_browser(id, "boss").await, Ok(false));
     assert!(access.browsers().is_empty());
@@ -119,7 +120,7 @@ async fn sign_ins_are_written_once_a_minute_and_outlive_a_restart() {
     }
     assert_eq!(
         opens(&again, &third.cookie).expect_err("refused"),
-        Denial::SignedOut
+        Denial::SessionOver(SessionEnd::Ended)
     );
     // One that came back is on the medium: its end has to be, too.
     let ended = again.end_browser(first.session.id, "boss").await;
