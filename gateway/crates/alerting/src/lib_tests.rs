@@ -215,6 +215,26 @@ async fn a_condition_that_is_not_raised_again_after_a_restart_ends_with_time() {
 }
 
 #[tokio::test]
+async fn a_book_that_was_made_smaller_is_trimmed_at_the_start() {
+    let kept = |number| book::tests::alert(number, 0);
+    let medium = Medium {
+        kept: Kept {
+            highest_seq: 2,
+            alerts: vec![kept(1), kept(2)],
+            ..Kept::default()
+        },
+        ..Medium::default()
+    };
+    let config = Config {
+        max_alerts: 1,
+        ..Config::default()
+    };
+    let bench = Bench::on(medium, &config);
+    assert_eq!(bench.alerts.list(&all()).len(), 1);
+    assert_eq!(bench.medium.take(), [Change::DeleteAlert(1)]);
+}
+
+#[tokio::test]
 async fn a_place_that_is_taken_over_begins_anew() {
     let mut bench = Bench::new();
     bench.observe("d1", Metric::BatteryLevel, 15.0, 0);
