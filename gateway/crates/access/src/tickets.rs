@@ -140,6 +140,19 @@ mod tests {
     }
 
     #[test]
+    fn every_ticket_is_another_and_each_lets_in_once() {
+        let tickets = Tickets::default();
+        let issue = || tickets.issue(holder(), Mono::ZERO).expect("random bytes");
+        let (first, second) = (issue(), issue());
+        assert_ne!(first.0, second.0);
+        for (ticket, has_pushed_out) in [first, second] {
+            assert!(!has_pushed_out);
+            assert!(tickets.redeem(&ticket, Mono::ZERO).is_some());
+            assert!(tickets.redeem(&ticket, Mono::ZERO).is_none());
+        }
+    }
+
+    #[test]
     fn a_ticket_of_a_revoked_key_opens_nothing() {
         let (gate, tickets) = (gate(), Tickets::default());
         let (ticket, _) = tickets.keep(&bytes(1), holder_of(&gate), Mono::ZERO);

@@ -146,8 +146,14 @@ async fn what_is_bad_is_told_shown_and_counted_until_it_is_over() {
 #[tokio::test]
 async fn a_condition_stands_until_it_is_cleared_or_left() {
     let mut bench = Bench::new();
-    bench.alerts.raise(silent("d1"));
+    let details = Some("last heard over wlan1".to_owned());
+    bench.alerts.raise(Condition {
+        details: details.clone(),
+        ..silent("d1")
+    });
     let first = bench.raised().await;
+    assert_eq!(first.message, silent("d1").message);
+    assert_eq!(first.details, details);
     bench.alerts.clear("drone_silent", "d1");
     assert_eq!(bench.resolved().await.id, first.id);
     assert_eq!(bench.alerts.stats().conditions, 0);

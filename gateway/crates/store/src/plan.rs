@@ -362,3 +362,7 @@ pub(super) fn merge_history(
     }
     series.into_values().collect()
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -418,6 +418,30 @@ mod tests {
     }
 
     #[test]
+    fn what_moves_what_idles_and_what_is_for_the_ground_is_known() {
+        // takes off, moves, idles, on the ground alone
+        for (text, is) in [
+            ("takeoff", (true, true, None, false)),
+            ("throwfly", (true, true, None, false)),
+            ("up 20", (false, true, None, false)),
+            ("cw 90", (false, true, None, false)),
+            ("flip l", (false, true, None, false)),
+            ("motoron", (false, false, Some(true), true)),
+            ("motoroff", (false, false, Some(false), true)),
+            ("reboot", (false, false, None, true)),
+            ("land", (false, false, None, false)),
+            ("emergency", (false, false, None, false)),
+            ("rc 0 0 0 0", (false, false, None, false)),
+            ("speed 10", (false, false, None, false)),
+        ] {
+            let told = Command::parse(text).expect("a command");
+            let (moves, idles) = (told.is_manoeuvre(), told.idles());
+            let told = (told.takes_off(), moves, idles, told.needs_ground());
+            assert_eq!(told, is, "{text}");
+        }
+    }
+
+    #[test]
     fn each_command_has_the_version_that_introduced_it() {
         for (texts, since) in [
             (["takeoff", "emergency", "rc 0 0 0 0", "wifi?", "tof?"], 1),

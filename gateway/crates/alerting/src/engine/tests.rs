@@ -364,7 +364,14 @@ fn what_a_rule_does_goes_on_when_other_rules_change() {
         action: Some("land".to_owned()),
         ..text(">=", threshold)
     };
-    let mut bench = Bench::new(vec![acting("Gale", 20.0), acting("Wind", 10.0)]);
+    let before = || {
+        vec![
+            acting("Gale", 20.0),
+            acting("Wind", 10.0),
+            acting("Storm", 40.0),
+        ]
+    };
+    let mut bench = Bench::new(before());
     let told = Arc::new(Told::default());
     bench.engine.set_actor(told.clone());
     let news = || std::mem::take(&mut *told.0.lock().expect("whole"));
@@ -373,11 +380,7 @@ fn what_a_rule_does_goes_on_when_other_rules_change() {
     }
     let wind = |stands| vec![("Wind".to_owned(), "d1".to_owned(), stands)];
     assert_eq!(news(), wind(true));
-    bench.configure(vec![
-        acting("Gale", 30.0),
-        acting("Wind", 10.0),
-        acting("Storm", 40.0),
-    ]);
+    bench.configure([before(), vec![acting("Squall", 30.0)]].concat());
     for second in 2..5 {
         bench.observe("d1", Metric::CpuUsage, 11.0, second);
     }

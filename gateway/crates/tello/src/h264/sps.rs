@@ -187,6 +187,103 @@ mod tests {
         assert_eq!(Sps::parse(&[0x68, 1, 2, 3]), None);
     }
 
+    /// Writes a set bit by bit, as the standard's clause 9.1 codes numbers.
+    #[derive(Default)]
+    struct Written(Vec<bool>);
+
+    impl Written {
+        fn bits(&mut self, value: u32, count: u32) -> &mut Written {
+            self.0
+                .extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+            self
+        }
+
+        fn unsigned(&mut self, value: u32) -> &mut Written {
+            let length = (value + 1).ilog2();
+            self.bits(0, length).bits(value + 1, length + 1)
+        }
+
+        fn signed(&mut self, value: i32) -> &mut Written {
+            let twice = value.unsigned_abs() * 2;
+            self.unsigned(if value > 0 { twice - 1 } else { twice })
+        }
+
+        /// The set, ended by its stop bit; with what keeps start codes out of it.
+        fn nal(&mut self) -> Vec<u8> {
+            self.bits(1, 1);
+            let mut nal = vec![0x67];
+            for byte in self.0.chunks(8) {
+                let fold = |sum: u8, bit: &bool| sum << 1 | u8::from(*bit);
+                let value = byte.iter().fold(0, fold) << (8 - byte.len());
+                if value <= 3 && nal.ends_with(&[0, 0]) {
+                    nal.push(3);
+                }
+                nal.push(value);
+            }
+            nal
+        }
+
+        /// The end of a set of 640 × 480: one reference frame, whole frames, no edges.
+        fn size(&mut self) -> &mut Written {
+            self.unsigned(1).bits(0, 1).unsigned(39).unsigned(29);
+            self.bits(1, 1).bits(0, 1).bits(0, 1).bits(0, 1)
+        }
+
+        /// The beginning of one in the high profile: chroma format and sample depths.
+        fn high(chroma: u32) -> Written {
+            let mut written = Written::default();
+            written.bits(0x64_00_28, 24).unsigned(0).unsigned(chroma);
+            if chroma == 3 {
+                written.bits(1, 1);
+            }
+            written.unsigned(0).unsigned(0).bits(0, 1);
+            written
+        }
+    }
+
+    #[test]
+    fn scaling_lists_are_passed_over() {
+        for (chroma, lists) in [(1, 8), (3, 12)] {
+            let mut written = Written::high(chroma);
+            written.bits(1, 1);
+            for list in 0..lists {
+                let size = if list < 6 { 16 } else { 64 };
+                written.bits(u32::from(list % 3 != 2), 1);
+                let steps: &[i32] = match list % 3 {
+                    // Every value is written: one more than the one before.
+                    0 => &[1; 64][..size],
+                    // From the third on they are as the second: 8, then 9, then the end.
+                    1 => &[0, 1, -9],
+                    _ => &[],
+                };
+                for step in steps {
+                    written.signed(*step);
+                }
+            }
+            let nal = written.unsigned(0).unsigned(2).size().nal();
+            let sps = Sps::parse(&nal).expect("a set");
+            assert_eq!((sps.width, sps.height), (640, 480), "{lists} lists");
+            assert_eq!((sps.frame_num_bits, sps.separate_planes), (4, chroma == 3));
+        }
+    }
+
+    #[test]
+    fn each_order_of_pictures_is_passed_over() {
+        for order in 0..4 {
+            let mut written = Written::high(1);
+            written.bits(0, 1).unsigned(12).unsigned(order);
+            if order == 0 {
+                written.unsigned(4);
+            } else if order == 1 {
+                written.bits(0, 1).signed(-3).signed(5);
+                written.unsigned(2).signed(-1).signed(7);
+            }
+            let sps = Sps::parse(&written.size().nal());
+            let read = sps.map(|sps| (sps.width, sps.height, sps.frame_num_bits));
+            assert_eq!(read, (order < 3).then_some((640, 480, 16)), "{order}");
+        }
+    }
+
     #[test]
     fn left_out_frames_are_counted_around_the_end_of_the_numbers() {
         let sps = Sps {
