@@ -98,7 +98,8 @@ export function Sticks({ drone, still, onTake }) {
     ]),
   );
   const keys = useRef(/** @type {Set<string>} */ (new Set()));
-  const [shown, setShown] = useState({ phase: 'ready', axes: CENTRED, raw: CENTRED });
+  // Not ready before the first tick has seen that no thumb is down.
+  const [shown, setShown] = useState({ phase: 'off', axes: CENTRED, raw: CENTRED });
   const isFlying = drone.flight_status === 'flying';
   const live = useRef(isFlying);
   live.current = isFlying;
