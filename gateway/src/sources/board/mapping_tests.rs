@@ -200,7 +200,7 @@ fn what_keeps_an_alert_standing_does_not_leave_its_word_to_another() {
     let chip = |number: u8, file: &str| format!("sys/class/hwmon/hwmon{number}/{file}");
     let medium = |number: u8, file: &str| format!("sys/bus/mmc/devices/mmc{number}:0001/{file}");
     let fan = "fan1_input";
-    let cases: [(Metric, &str, f64, [String; 2], [&str; 2]); 4] = [
+    let cases = [
         (
             Metric::SensorAlarm,
             ">=",
@@ -265,7 +265,7 @@ fn what_keeps_an_alert_standing_does_not_leave_its_word_to_another() {
                 group.missed(value, waited).count(),
             )
         };
-        let (first, missed) = said(&board, 0, &[rule.clone()]);
+        let (first, missed) = said(&board, 0, std::slice::from_ref(&rule));
         let worst = first.unwrap_or_else(|| panic!("{metric}: no value"));
         assert!(!rule.clears(worst) && missed == 0, "{metric}: {worst}");
         std::fs::remove_file(dir.path().join(&files[0])).expect("gone");
@@ -274,7 +274,7 @@ fn what_keeps_an_alert_standing_does_not_leave_its_word_to_another() {
             board.sample(LATER_MS - 10_000 + round * 1_000, &mut |_, _| {});
         }
         assert_eq!(
-            said(&board, LATER_MS, &[rule.clone()]),
+            said(&board, LATER_MS, std::slice::from_ref(&rule)),
             (None, 1),
             "{metric}"
         );
