@@ -47,6 +47,29 @@ fn open(root: &Path) -> Board {
     board
 }
 
+/// A system on the one and data on the other: the second is worn out.
+#[test]
+fn of_two_soldered_media_each_is_judged() {
+    let medium = |number: u8, file: &str| format!("bus/mmc/devices/mmc{number}:0001/{file}");
+    let dir = tempfile::tempdir().expect("directory");
+    for (number, life, reserve) in [(0, "0x01 0x01", "0x01"), (2, "0x0b 0x0b", "0x03")] {
+        put(dir.path(), &medium(number, "type"), "MMC");
+        put(dir.path(), &medium(number, "life_time"), life);
+        put(dir.path(), &medium(number, "pre_eol_info"), reserve);
+    }
+    let board = open(dir.path());
+    for (role, worst) in [(Role::SdWear, 110.0), (Role::SdReserve, 3.0)] {
+        let values = board.sensors().by_role(role);
+        let values = values.filter_map(|index| board.sensors().value(index, 0).value());
+        let all: Vec<f64> = values.collect();
+        assert_eq!(
+            (all.len(), all.contains(&worst)),
+            (2, true),
+            "{role:?}: {all:?}"
+        );
+    }
+}
+
 /// `in_temp_peak_raw` is the highest value since the chip was reset: it never comes down.
 #[test]
 fn what_a_chip_remembers_is_no_value_of_now() {

@@ -11,8 +11,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use firmware_bridge::host::{
@@ -39,13 +39,18 @@ impl Watched {
 
     /// A link whose selector names all of these.
     fn spawn_among(paths: Vec<PathBuf>) -> Self {
+        Self::spawn_where(move || paths.clone())
+    }
+
+    /// A link whose selector names what is there at each look.
+    fn spawn_where(ports: impl FnMut() -> Vec<PathBuf> + Send + 'static) -> Self {
         let (sender, events) = channel();
         let config = LinkConfig::new(PortSelector::Serial("any".to_owned()));
         let sink = move |event| {
             // The test may be over already.
             let _ = sender.send(event);
         };
-        let link = HostLink::spawn_among(config, move || paths.clone(), sink).expect("a thread");
+        let link = HostLink::spawn_among(config, ports, sink).expect("a thread");
         Self { link, events }
     }
 
@@ -294,6 +299,30 @@ fn a_foreign_device_is_asked_nothing_and_the_next_port_is_tried() {
     serialport::SerialPort::set_timeout(&mut master, Duration::from_millis(10)).expect("set");
     let mut obeyed = [0; 16];
     assert!(master.read(&mut obeyed).is_err(), "nothing was sent to it");
+}
+
+#[test]
+fn a_board_that_is_plugged_in_beside_a_foreign_device_is_found() {
+    let (mut master, slave) = serialport::TTYPort::pair().expect("a pseudo-terminal");
+    let foreign = PathBuf::from(serialport::SerialPort::name(&slave).expect("named"));
+    let ports = Arc::new(Mutex::new(vec![foreign]));
+    let seen = ports.clone();
+    let watched = Watched::spawn_where(move || seen.lock().expect("ports").clone());
+    let opened = Instant::now();
+    while watched.link.stats().opened == 0 && opened.elapsed() < LIMIT {
+        std::thread::yield_now();
+    }
+    master
+        .write_all(b"MicroPython v1.22\r\n>>> ")
+        .expect("room");
+    let told = watched.lost().to_string();
+    assert!(told.contains("MicroPython"), "{told}");
+    let peer = PtyPeer::plug_in(None, 1).expect("a pseudo-terminal");
+    ports.lock().expect("ports").push(peer.path().to_path_buf());
+    watched.board();
+    assert_eq!(watched.link.stats().opened, 2, "the foreign one once");
+    serialport::SerialPort::set_timeout(&mut master, Duration::from_millis(10)).expect("set");
+    assert!(master.read(&mut [0; 16]).is_err(), "nothing was sent to it");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod actions;
 mod board_names;
 mod boards;
 mod bridge;
+mod bridge_alike;
 mod bridge_emulated;
 mod bridge_liar;
 mod bridge_line;

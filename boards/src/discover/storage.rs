@@ -75,7 +75,9 @@ fn wear(search: &mut Search, card: &str, path: &str, kind: &str) {
         )
         .formerly(name(card, "life-used"))
         .label(format!("{kind} {card}, rated life used"))
-        .subject(card);
+        .subject(card)
+        // Of two either may be the one that wears out.
+        .beside();
         // 110 stands for "more than all of it".
         draft.range = Range {
             min: 0.0,
@@ -98,7 +100,8 @@ fn wear(search: &mut Search, card: &str, path: &str, kind: &str) {
         .label(format!(
             "{kind} {card}, reserved blocks (1 normal, 2 warning, 3 urgent)"
         ))
-        .subject(card);
+        .subject(card)
+        .beside();
         search.add(reserve, own, WEAR_MS, vec![draft]);
     }
 }

@@ -41,6 +41,9 @@ const READ_BYTES: usize = 1024;
 /// Longest sleep with an open port; everything due is due sooner.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// How often another port is looked for while the open one is not ours.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// Which port, how fast, and what time is counted from.
 #[derive(Debug, Clone)]
 pub struct LinkConfig {
@@ -150,6 +153,8 @@ impl HostLink {
             backoff: Backoff::default(),
             turn: 0,
             count: 1,
+            path: None,
+            looked: Instant::now(),
             ports,
             told: Vec::new(),
             sink,
@@ -278,6 +283,10 @@ struct Worker<P, S> {
     turn: usize,
     /// How many it named at the last look.
     count: usize,
+    /// The one that is tried.
+    path: Option<PathBuf>,
+    /// When another one was looked for last.
+    looked: Instant,
     ports: P,
     /// What the session told and the sink has not heard; its capacity is kept.
     told: Vec<LinkEvent>,
@@ -323,10 +332,32 @@ impl<P: FnMut() -> Vec<PathBuf>, S: FnMut(LinkEvent)> Worker<P, S> {
     fn open(&mut self) -> Result<Port, LostReason> {
         let paths = (self.ports)();
         self.count = paths.len().max(1);
-        let path = paths.get(self.turn % self.count);
+        self.path = paths.get(self.turn % self.count).cloned();
+        let path = self.path.as_deref();
         self.session
             .tries(path.map(|path| path.to_string_lossy().into()));
         Port::open(path.ok_or(LostReason::NotFound)?, self.config.baud)
+    }
+
+    /// Whether the selector names another port than the open one, which is not ours. The
+    /// board may have been plugged in after it: then it is the next to be tried. Opening
+    /// the same one again would only disturb whoever it belongs to.
+    fn is_another(&mut self) -> bool {
+        if self.count > 1 {
+            return true;
+        }
+        if self.looked.elapsed() < LOOK_EVERY {
+            return false;
+        }
+        self.looked = Instant::now();
+        let paths = (self.ports)();
+        self.count = paths.len().max(1);
+        let open = paths
+            .iter()
+            .position(|path| Some(path) == self.path.as_ref());
+        // With the open one gone from the list, whatever is first in it comes next.
+        self.turn = open.unwrap_or(self.count - 1);
+        self.count > 1 || (open.is_none() && !paths.is_empty())
     }
 
     /// Moves bytes until the owner stops the link (`Ok`) or the port goes.
@@ -340,7 +371,7 @@ impl<P: FnMut() -> Vec<PathBuf>, S: FnMut(LinkEvent)> Worker<P, S> {
             self.tell();
             self.write(port)?;
             self.publish();
-            if self.count > 1 && self.session.is_foreign() {
+            if self.session.is_foreign() && self.is_another() {
                 return Err(Left::Foreign);
             }
 

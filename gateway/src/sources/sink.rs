@@ -190,15 +190,40 @@ impl Pipeline {
             .collect()
     }
 
+    /// The rules whose alerts about `subject` stand.
+    #[must_use]
+    pub fn standing_rules(&self, subject: &str) -> Vec<Arc<Rule>> {
+        let mut standing = self.open();
+        standing.retain(|alert| {
+            alert.is_open() && alert.measured.is_some() && &*alert.subject == subject
+        });
+        if standing.is_empty() {
+            return Vec::new();
+        }
+        let rules = self.alerts.rules().into_iter().map(|view| view.rule);
+        let stands = |rule: &Arc<Rule>| standing.iter().any(|alert| alert.title == rule.name);
+        rules.filter(stands).collect()
+    }
+
     /// Resolves what the rules have said of one metric of `subject`, of which there will be
     /// no value any more. Does not wait for it.
     pub fn resolve_measured(&self, subject: &str, metric: Metric, by: &str) {
-        let open = self.open();
-        let is_of = |alert: &&Arc<alerting::Alert>| {
+        self.resolve_soon(by, |alert| {
             let measured = alert.measured.map(|measured| measured.metric);
             &*alert.subject == subject && measured == Some(metric)
-        };
-        for alert in open.iter().filter(is_of) {
+        });
+    }
+
+    /// The same for the condition `key` of `subject`, which is not looked at any more.
+    pub fn resolve_condition(&self, key: &'static str, subject: &str, by: &str) {
+        self.alerts.leave(key, subject);
+        self.resolve_soon(by, |alert| {
+            &*alert.origin == key && &*alert.subject == subject
+        });
+    }
+
+    fn resolve_soon(&self, by: &str, is_meant: impl Fn(&alerting::Alert) -> bool) {
+        for alert in self.open().iter().filter(|alert| is_meant(alert)) {
             self.alerts.resolve_soon(&alert.id, by);
         }
     }

@@ -49,8 +49,10 @@ const RENEWED_AFTER: Duration = Duration::from_secs(60 * USUAL_COOLDOWN_MINUTES 
 const EVENTS: &[&str] = &[STORE_LOSS, UPDATE_ENDED];
 
 /// Keys of conditions that only a value ends: a sensor or a drone that was lost before a
-/// restart and is not there after it is still lost.
+/// restart and is not there after it is still lost, and a chip that is not there says
+/// nothing of its alarm.
 const UNTIL_HEARD: &[&str] = &[
+    BOARD_FURTHER_ALARM,
     BOARD_SENSOR_LOST,
     BRIDGE_SENSOR_LOST,
     BRIDGE_STOP_UNKNOWN,
@@ -72,6 +74,8 @@ pub const DRONE_LANDING_UNCONFIRMED: &str = "drone_landing_unconfirmed";
 /// Key of the alert that a drone lies on its back.
 pub const DRONE_UPSIDE_DOWN: &str = "drone_upside_down";
 
+/// Key of the alert that a chip of the board gives an alarm beside another one.
+pub const BOARD_FURTHER_ALARM: &str = "board_further_alarm";
 /// Key of the alert that a metric of the board is no longer known.
 pub const BOARD_SENSOR_LOST: &str = "board_sensor_lost";
 /// Key of the alert that a sensor of a bridge is no longer known.

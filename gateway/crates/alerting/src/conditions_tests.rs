@@ -160,11 +160,19 @@ fn an_inherited_condition_continues_or_ends() {
 
 #[test]
 fn a_sensor_lost_before_a_restart_is_lost_until_it_is_heard() {
-    let mut conditions = Conditions::default();
-    conditions.inherit(&BRIDGE_SENSOR_LOST.into(), &"bridge/mast/v".into(), at(0));
-    assert!(!conditions.tick(at(9_999)), "silence ends nothing");
-    assert!(conditions.clear(BRIDGE_SENSOR_LOST, "bridge/mast/v", at(10_000)));
-    assert!(conditions.drain()[0].transition.ended_before);
+    for (key, subject) in [
+        (BRIDGE_SENSOR_LOST, "bridge/mast/v"),
+        (
+            BOARD_FURTHER_ALARM,
+            "board/hwmon:lm75@1-0048:temp1_max_alarm",
+        ),
+    ] {
+        let mut conditions = Conditions::default();
+        conditions.inherit(&key.into(), &subject.into(), at(0));
+        assert!(!conditions.tick(at(9_999)), "silence ends nothing: {key}");
+        assert!(conditions.clear(key, subject, at(10_000)));
+        assert!(conditions.drain()[0].transition.ended_before);
+    }
 }
 
 #[test]

@@ -44,7 +44,13 @@ impl Alarms {
         Alarms(vec![Alarm::default(); MAX_SENSORS].into())
     }
 
-    /// Another sensor has that place now; what the one before was told as.
+    /// What the alarm at that place is told as, while it is told beside another.
+    pub(super) fn told(&self, place: usize) -> Option<&str> {
+        self.0[place].told.as_deref()
+    }
+
+    /// Another sensor has that place now, or what is gone from it is not waited for; what
+    /// it was told as.
     pub(super) fn forget(&mut self, place: usize) -> Option<Arc<str>> {
         mem::take(&mut self.0[place]).told
     }
@@ -115,6 +121,8 @@ mod tests {
         // Once more is news once more.
         assert_eq!(at(200, true), None);
         assert_eq!(at(210, true), Some(AlarmChange::Further));
+        assert_eq!(alarms.told(real.place()), Some("board/real"));
+        assert_eq!(alarms.told(bogus.place()), None, "the rule tells it");
         let told = alarms.forget(real.place());
         assert_eq!(told.as_deref(), Some("board/real"));
     }

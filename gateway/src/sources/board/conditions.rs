@@ -1,9 +1,13 @@
 //! What is told of the board beside its values: descriptions that were refused, devices
 //! that hang.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
-use alerting::{AlertType, BOARD_SENSOR_LOST as LOST, Condition, Level};
+use alerting::{
+    AlertType, BOARD_FURTHER_ALARM as FURTHER, BOARD_SENSOR_LOST as LOST, Condition, Level,
+};
 use boards::{Absence, Board, Freshness, LeftOut, MAX_SENSORS, Sensor};
 use readings::{BOARD, BOARD_SENSOR_PREFIX, Metric};
 
@@ -16,10 +20,10 @@ pub(super) const REFUSED: &str = "board_description_refused";
 pub(super) const LEFT_OUT: &str = "board_sensors_left_out";
 /// Key of the condition that a bus or a device does not come back from a read.
 pub(super) const STUCK: &str = "board_bus_stuck";
-/// Key of the condition that an alarm stands beside another.
-pub(super) const FURTHER: &str = "board_further_alarm";
-/// What stands between a lost metric and its sensor, which a later run looks for by it.
+/// What stands between a lost metric and its sensors, which a later run looks for by it.
 pub(super) const NO_LONGER_KNOWN: &str = " is no longer known: ";
+/// What stands between two of them.
+pub(super) const AND_OF: &str = "; ";
 /// What a person reads of many; the others are counted.
 const MAX_NAMED: usize = 6;
 
@@ -171,45 +175,66 @@ pub(super) fn subject(metric: Metric) -> Arc<str> {
     format!("{BOARD_SENSOR_PREFIX}{metric}").into()
 }
 
-pub(super) fn lost(metric: Metric, sensor: &Sensor, why: Absence) -> Condition {
+/// Sensors of a metric are missing, each with why; if `is_held`, another value is there and
+/// does not count.
+pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], is_held: bool) -> Condition {
+    let is_faulty = |(_, why): &(&Sensor, Absence)| {
+        matches!(
+            why,
+            Absence::Faulty | Absence::Implausible(_) | Absence::Jumped(..)
+        )
+    };
+    let each = |(sensor, why): &(&Sensor, Absence)| lost_as(&sensor.label, &sensor.name, why);
+    let sources = missing.iter().map(|(sensor, _)| &*sensor.source);
+    let sources: BTreeSet<&str> = sources.collect();
+    let sources: Vec<&str> = sources.into_iter().collect();
     Condition {
         key: LOST,
         subject: subject(metric),
         level: Level::Warning,
         alert_type: AlertType::System,
-        title: match why {
-            Absence::Faulty | Absence::Implausible(_) | Absence::Jumped(..) => {
-                "Board Sensor Faulty"
-            }
-            _ => "Board Sensor Lost",
+        title: match missing.iter().all(is_faulty) {
+            true => "Board Sensor Faulty",
+            false => "Board Sensor Lost",
         },
-        message: format!(
-            "{metric}{NO_LONGER_KNOWN}{} ({}): {why}",
-            sensor.label, sensor.name
-        ),
-        details: Some(format!(
-            "{} does not answer. Rules on {metric} cannot fire until it does.",
-            sensor.source
-        )),
+        message: lost_message(metric, missing.iter().map(each)),
+        details: Some(match is_held {
+            true => STANDS_UNTIL.to_owned(),
+            false => format!(
+                "{} does not answer. Rules on {metric} cannot fire until it does.",
+                sources.join(" and ")
+            ),
+        }),
     }
 }
 
-/// A sensor that an earlier run told of, and that this one does not meet.
-pub(super) fn not_met(metric: Metric, name: &str) -> Condition {
+/// Sensors that an earlier run told of, and that this one does not meet.
+pub(super) fn not_met(metric: Metric, names: &[&str]) -> Condition {
+    let why = "it is not there since the gateway was started";
+    let each = |name: &&str| lost_as(name, name, &why);
     Condition {
         key: LOST,
         subject: subject(metric),
         level: Level::Warning,
         alert_type: AlertType::System,
         title: "Board Sensor Lost",
-        message: format!(
-            "{metric}{NO_LONGER_KNOWN}{name} ({name}): it is not there since the gateway was started"
-        ),
-        details: Some(
-            "What was said of it stands until it has a value again, or somebody acknowledges this."
-                .to_owned(),
-        ),
+        message: lost_message(metric, names.iter().map(each)),
+        details: Some(STANDS_UNTIL.to_owned()),
     }
+}
+
+/// What is so of an alert that only the sensor itself can end.
+const STANDS_UNTIL: &str =
+    "What was said of it stands until it has a value again, or somebody acknowledges this.";
+
+fn lost_as(label: &str, name: &str, why: &dyn fmt::Display) -> String {
+    format!("{label} ({name}): {why}")
+}
+
+/// Names all of them: they are what a later run remembers.
+fn lost_message(metric: Metric, each: impl Iterator<Item = String>) -> String {
+    let all: Vec<String> = each.collect();
+    format!("{metric}{NO_LONGER_KNOWN}{}", all.join(AND_OF))
 }
 
 /// A second alarm, which the rule that told the first cannot tell.

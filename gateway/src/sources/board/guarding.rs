@@ -1,10 +1,12 @@
 //! Which of the watched metrics are lost, in whose words, and what a person has seen of it.
 
-use alerting::BOARD_SENSOR_LOST as LOST;
-use readings::{BOARD, Metric};
+use alerting::{BOARD_FURTHER_ALARM as FURTHER, BOARD_SENSOR_LOST as LOST};
+use boards::{Absence, Sensor};
+use readings::BOARD;
 
 use super::conditions::{lost, subject};
 use super::loss::{GUARDED, LossNotice};
+use super::mapping::Waited;
 use super::{Watch, conditions, loss};
 use crate::sources::sink::{Noticed, ReadingSink as _};
 
@@ -19,76 +21,63 @@ impl Watch {
             return;
         }
         self.looked_ms = now_ms;
+        if !self.standing.is_empty() {
+            self.standing = self.pipeline.standing_rules(BOARD);
+        }
         let pipeline = &self.pipeline;
-        self.remembered
-            .forget(|metric| pipeline.noticed(&subject(metric)) == Noticed::Seen);
-        let lost = GUARDED
-            .into_iter()
-            .zip(&self.guards)
-            .filter(|(_, guard)| guard.is_lost());
-        let seen: Vec<Metric> = lost
-            .filter(|(metric, _)| self.is_seen(*metric))
-            .map(|(metric, _)| metric)
-            .collect();
-        let unseen = self.pipeline.unseen_metrics(BOARD);
+        let is_seen = |what: &str| pipeline.noticed(what) == Noticed::Seen;
+        self.remembered.forget(|metric| is_seen(&subject(metric)));
+        let unseen = pipeline.unseen_metrics(BOARD);
         for group in &self.groups {
-            let is_guarded = GUARDED.contains(&group.mapping.metric);
-            let is_seen = seen.contains(&group.mapping.metric);
+            let metric = group.mapping.metric;
+            let is_loss_seen = self.guards[metric.index()].is_lost() && is_seen(&subject(metric));
+            let is_guarded = GUARDED.contains(&metric);
             // What a rule said of a metric whose loss is not told must be seen as well.
-            let is_alert = !is_guarded && unseen.contains(&group.mapping.metric);
+            let is_alert = !is_guarded && unseen.contains(&metric);
             for index in &group.members {
+                let place = index.place();
                 let is_gone = self.board.sensors().value(*index, now_ms).value().is_none();
-                if is_gone && is_seen {
-                    self.forgotten[index.place()] = true;
+                if is_gone && is_loss_seen {
+                    self.forgotten[place] = true;
+                    // Nothing says that it is over: its alert is a person's to resolve.
+                    if let Some(alarm) = self.alarms.forget(place) {
+                        pipeline.leave(FURTHER, &alarm);
+                    }
                 }
-                let held = is_alert || (is_guarded && !self.forgotten[index.place()]);
+                let further = self.alarms.told(place);
+                let is_told = further.is_some_and(|what| pipeline.noticed(what) == Noticed::Unseen);
+                let held = is_alert || is_told || (is_guarded && !self.forgotten[place]);
                 self.board.hold(*index, held);
             }
         }
     }
 
-    /// Whether the alert about the loss of `metric` was acknowledged or is a day old.
-    fn is_seen(&self, metric: Metric) -> bool {
-        self.pipeline.noticed(&subject(metric)) == Noticed::Seen
-    }
-
-    /// Tells of guarded metrics that are lost, or back.
+    /// Tells of metrics that are lost, or back.
     pub(super) fn guard(&mut self, now_ms: u64) {
         self.forget_seen(now_ms);
-        for missed in self.remembered.missed(now_ms, self.lost_after_ms) {
-            self.pipeline
-                .raise(conditions::not_met(missed.metric, &missed.name));
+        for (metric, names) in self.remembered.missed(now_ms, self.lost_after_ms) {
+            self.pipeline.raise(conditions::not_met(metric, &names));
         }
-        for (metric, guard) in GUARDED.into_iter().zip(&mut self.guards) {
-            let Some(group) = self
-                .groups
-                .iter()
-                .find(|group| group.mapping.metric == metric)
-            else {
-                // Its last sensor gave its place to another, which it does only once
-                // its loss was seen.
-                if guard.is_lost() {
-                    guard.forget();
-                    self.pipeline.clear(LOST, &subject(metric));
-                }
-                continue;
-            };
+        let sensors = self.board.sensors();
+        let value = move |index| sensors.value(index, now_ms);
+        let waited = Waited {
+            forgotten: &*self.forgotten,
+            standing: &self.standing,
+        };
+        for group in &self.groups {
+            let metric = group.mapping.metric;
             if self.remembered.awaits(metric) {
                 // What is left is not what was lost: the others prove nothing.
                 continue;
             }
-            let sensors = self.board.sensors();
-            match guard.observe(
-                loss::state(
-                    group,
-                    |index| sensors.value(index, now_ms),
-                    &*self.forgotten,
-                ),
-                now_ms,
-            ) {
-                Some(LossNotice::Lost(index, why)) => {
-                    self.pipeline
-                        .raise(lost(metric, sensors.sensor(index), why))
+            let guard = &mut self.guards[metric.index()];
+            match guard.observe(loss::state(group, value, waited), now_ms) {
+                Some(LossNotice::Lost) => {
+                    let missing: Vec<(&Sensor, Absence)> = loss::missing(group, value, waited)
+                        .map(|(index, why)| (sensors.sensor(index), why))
+                        .collect();
+                    let is_held = group.missed(value, waited).next().is_some();
+                    self.pipeline.raise(lost(metric, &missing, is_held));
                 }
                 Some(LossNotice::Back) => self.pipeline.clear(LOST, &subject(metric)),
                 None => {}

@@ -5,15 +5,16 @@
 //! that it is closed. A sensor that comes and goes must not make a storm, so
 //! both take time.
 
-use std::mem::{Discriminant, discriminant};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use boards::{Absence, Freshness, SensorIndex};
 
-use super::mapping::Group;
+use super::mapping::{Group, Waited};
 use crate::sources::loss::{LossChange, LossDetector};
 use readings::Metric;
 
-/// The metrics whose loss is told: those a person relies on to be warned.
+/// The metrics whose loss is told whatever they said: those a person relies on to be
+/// warned. That of another is told only while it keeps an alert standing.
 pub(super) const GUARDED: [Metric; 7] = [
     Metric::Temperature,
     Metric::Undervoltage,
@@ -31,8 +32,8 @@ const BACK_AFTER_MS: u64 = 90_000;
 /// What is to be said of a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum LossNotice {
-    /// No sensor of the metric has a value; the first one's reason.
-    Lost(SensorIndex, Absence),
+    /// It is lost, or for other reasons than were told.
+    Lost,
     /// One has again.
     Back,
 }
@@ -45,47 +46,75 @@ pub(super) struct Guard {
     /// Whether it was ever there; what never was cannot be lost.
     known: bool,
     detector: LossDetector,
-    /// The sensor and the kind of reason that were told.
-    told: Option<(SensorIndex, Discriminant<Absence>)>,
+    /// The sensors and their reasons that were told, as a number.
+    told: Option<u64>,
 }
 
 /// How a metric is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum State {
     Fresh,
-    Missing(SensorIndex, Absence),
+    /// Sensors are missing: which ones, and why, as a number.
+    Missing(u64),
     /// Nothing to measure, said by the source itself: a radio without a network.
     Silent,
 }
 
-/// How the metric of `group` is. One that has a value is missing all the same while
-/// a member that had one is, unless that one is `forgotten`: of two batteries the one
-/// taken out may be the empty one.
-pub(super) fn state(
-    group: &Group,
-    value_of: impl Fn(SensorIndex) -> Freshness,
-    forgotten: &[bool],
-) -> State {
-    if let Some((index, why)) = group.missed(&value_of, forgotten) {
-        return State::Missing(index, why);
-    }
-    let mut missing = State::Silent;
-    for index in &group.members {
-        match value_of(*index) {
-            Freshness::Fresh(_) => return State::Fresh,
-            Freshness::Absent(Absence::Unavailable(_) | Absence::NotYetRead)
+/// The members of `group` that are missing, and why. A group that has a value misses
+/// those all the same that had one and must not be left to the others: of two batteries
+/// the one taken out may be the empty one.
+pub(super) fn missing<'a>(
+    group: &'a Group,
+    value_of: impl Fn(SensorIndex) -> Freshness + Copy + 'a,
+    waited: Waited<'a>,
+) -> impl Iterator<Item = (SensorIndex, Absence)> + 'a {
+    let is_any_missed = group.missed(value_of, waited).next().is_some();
+    let is_told = GUARDED.contains(&group.mapping.metric) && !has_value(group, value_of);
+    let members = group.members.iter();
+    members.filter_map(move |index| {
+        let now = value_of(*index);
+        if is_any_missed {
+            let missed = group.missed_member(*index, now, waited)?;
+            return Some((missed.index, missed.why));
+        }
+        match now {
+            Freshness::Fresh(_)
+            | Freshness::Absent(Absence::Unavailable(_) | Absence::NotYetRead)
             | Freshness::Stale {
                 why: Some(Absence::Unavailable(_)) | None,
                 ..
-            } => {}
+            } => None,
             Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => {
-                if missing == State::Silent {
-                    missing = State::Missing(*index, why);
-                }
+                is_told.then_some((*index, why))
             }
         }
+    })
+}
+
+fn has_value(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) -> bool {
+    let mut values = group.members.iter().map(|index| value_of(*index));
+    values.any(|now| matches!(now, Freshness::Fresh(_)))
+}
+
+/// How the metric of `group` is.
+pub(super) fn state(
+    group: &Group,
+    value_of: impl Fn(SensorIndex) -> Freshness + Copy,
+    waited: Waited<'_>,
+) -> State {
+    let mut which = DefaultHasher::new();
+    let mut is_missing = false;
+    for (index, why) in missing(group, value_of, waited) {
+        is_missing = true;
+        (index.place(), why.kind()).hash(&mut which);
     }
-    missing
+    if is_missing {
+        State::Missing(which.finish())
+    } else if has_value(group, value_of) || !GUARDED.contains(&group.mapping.metric) {
+        State::Fresh
+    } else {
+        State::Silent
+    }
 }
 
 impl Guard {
@@ -116,59 +145,48 @@ impl Guard {
             return Some(LossNotice::Back);
         }
         let missing = match state {
-            State::Missing(index, why) if self.known => Some((index, why)),
+            State::Missing(which) if self.known => Some(which),
             _ => None,
         };
         let patience_ms = (self.lost_after_ms, BACK_AFTER_MS);
         let change = self
             .detector
             .observe(missing.is_none(), now_ms, patience_ms);
-        let now = missing.map(|(index, why)| (index, discriminant(&why)));
-        // It is lost by another reason now: its alert takes those words.
-        let is_other = self.is_lost() && now.is_some() && self.told != now;
+        // Others are lost now, or by another reason: its alert takes those words.
+        let is_other = self.is_lost() && missing.is_some() && self.told != missing;
         let change = change.or(is_other.then_some(LossChange::Lost))?;
-        self.told = now;
-        Some(match (change, missing) {
-            (LossChange::Lost, Some((index, why))) => LossNotice::Lost(index, why),
-            (_, _) => LossNotice::Back,
+        self.told = missing;
+        Some(match change {
+            LossChange::Lost => LossNotice::Lost,
+            LossChange::Back => LossNotice::Back,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use boards::{Board, Tree};
-
     use super::*;
 
-    /// An index; only a board makes one.
-    fn index() -> SensorIndex {
-        let tree = Tree::from_manifest("# boards manifest 1\n/proc/uptime = \"1.0 1.0\\n\"\n")
-            .expect("a manifest");
-        let board = Board::of(tree, None);
-        board.sensors().iter().next().expect("uptime").0
-    }
+    const MISSING: State = State::Missing(1);
 
     #[test]
     fn what_never_was_is_never_lost() {
-        let (mut guard, missing) = (
-            Guard::new(30_000),
-            State::Missing(index(), Absence::Vanished),
-        );
-        assert!((0..100).all(|minute| guard.observe(missing, minute * 60_000).is_none()));
+        let mut guard = Guard::new(30_000);
+        assert!((0..100).all(|minute| guard.observe(MISSING, minute * 60_000).is_none()));
     }
 
     #[test]
     fn a_loss_is_told_once_and_its_end_once() {
-        let (mut guard, missing) = (Guard::new(30_000), State::Missing(index(), Absence::Io(5)));
+        let mut guard = Guard::new(30_000);
         guard.observe(State::Fresh, 0);
-        assert_eq!(guard.observe(missing, 1_000), None);
-        assert_eq!(guard.observe(missing, 30_999), None);
-        assert_eq!(
-            guard.observe(missing, 31_000),
-            Some(LossNotice::Lost(index(), Absence::Io(5)))
-        );
-        assert_eq!(guard.observe(missing, 900_000), None);
+        assert_eq!(guard.observe(MISSING, 1_000), None);
+        assert_eq!(guard.observe(MISSING, 30_999), None);
+        assert_eq!(guard.observe(MISSING, 31_000), Some(LossNotice::Lost));
+        assert_eq!(guard.observe(MISSING, 900_000), None);
+        // Another one is missing beside it.
+        let both = State::Missing(2);
+        assert_eq!(guard.observe(both, 901_000), Some(LossNotice::Lost));
+        assert_eq!(guard.observe(both, 902_000), None);
         assert_eq!(guard.observe(State::Fresh, 1_000_000), None);
         assert_eq!(
             guard.observe(State::Fresh, 1_090_000),
@@ -179,13 +197,13 @@ mod tests {
 
     #[test]
     fn a_sensor_that_comes_and_goes_makes_no_storm() {
-        let (mut guard, missing) = (Guard::new(30_000), State::Missing(index(), Absence::Io(5)));
+        let mut guard = Guard::new(30_000);
         guard.observe(State::Fresh, 0);
         // A day of failing for a minute and working for half a minute.
         let told = (0..86_400_u64)
             .filter(|second| {
                 let state = if second % 90 < 60 {
-                    missing
+                    MISSING
                 } else {
                     State::Fresh
                 };

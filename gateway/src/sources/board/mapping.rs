@@ -5,12 +5,16 @@
 //! per source and metric, so their number must not follow the number of dongles
 //! plugged in. Each sensor by itself is shown in health and at `/metrics`.
 
+use std::sync::Arc;
+
+use alerting::Rule;
 use boards::{Absence, Freshness, Quantity, Role, Sensor, SensorIndex, Sensors};
 
 use readings::{Metric, Reading};
 
-/// The metrics of which one member that is gone may be the one that stands for all:
-/// their alerts outlast it until a person has seen that it is gone.
+/// The metrics of which any member that is gone is missed, whatever it said: one that
+/// was taken out may be worse by now. Of every other metric those are missed that keep
+/// an alert standing ([`Waited::standing`]): what is left must not end it.
 const MISSED: [Metric; 4] = [
     Metric::BatteryLevel,
     Metric::Undervoltage,
@@ -18,15 +22,23 @@ const MISSED: [Metric; 4] = [
     Metric::StorageWear,
 ];
 
-/// Whether one member of `metric` that is gone may stand for all.
-pub(super) fn is_missed(metric: Metric) -> bool {
-    MISSED.contains(&metric)
+/// For whose absence it is waited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waited<'a> {
+    /// Sensors whose loss was seen by a person, or that are long gone, by their place.
+    pub forgotten: &'a [bool],
+    /// The rules whose alerts about the board stand.
+    pub standing: &'a [Arc<Rule>],
 }
 
-/// Whether a sensor that had a value is away: gone, or its source says that it has
-/// nothing any more, as the slot of a battery that was taken out does.
-fn is_absence(why: Absence) -> bool {
-    why != Absence::NotYetRead
+/// A member that had a value and has none, and whose absence must not end what the value
+/// said.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Missed {
+    pub index: SensorIndex,
+    pub why: Absence,
+    /// What it said last, as `boards` gives it.
+    last: f64,
 }
 
 /// Which of several fresh values stands for all.
@@ -177,24 +189,45 @@ fn is_radio(sensors: &Sensors, interface: Option<&str>) -> bool {
 }
 
 impl Group {
-    /// A member that had a value and has none, if its absence must not end what the
-    /// value said. What is `forgotten` was seen by a person, or is long gone.
-    pub(super) fn missed(
+    /// The member `index`, if it is missed.
+    pub(super) fn missed_member(
         &self,
-        value_of: impl Fn(SensorIndex) -> Freshness,
-        forgotten: &[bool],
-    ) -> Option<(SensorIndex, Absence)> {
-        if !MISSED.contains(&self.mapping.metric) {
+        index: SensorIndex,
+        now: Freshness,
+        waited: Waited<'_>,
+    ) -> Option<Missed> {
+        let Freshness::Stale {
+            last,
+            why: Some(why),
+        } = now
+        else {
             return None;
-        }
-        let remembered = |index: &&SensorIndex| !forgotten[index.place()];
-        self.members
-            .iter()
-            .filter(remembered)
-            .find_map(|index| match value_of(*index) {
-                Freshness::Stale { why: Some(why), .. } if is_absence(why) => Some((*index, why)),
-                _ => None,
-            })
+        };
+        let last = last.value;
+        let metric = self.mapping.metric;
+        let is_away = match why {
+            Absence::NotYetRead => false,
+            // The slot of a battery that was taken out says so; a radio without a network
+            // does as well, and has nothing to hide.
+            Absence::Unavailable(_) => MISSED.contains(&metric),
+            _ => true,
+        };
+        let keeps =
+            |rule: &Arc<Rule>| rule.metric == metric && !rule.clears(last * self.mapping.factor);
+        let is_missed = is_away
+            && !waited.forgotten[index.place()]
+            && (MISSED.contains(&metric) || waited.standing.iter().any(keeps));
+        is_missed.then_some(Missed { index, why, last })
+    }
+
+    /// The members that are missed.
+    pub(super) fn missed<'a>(
+        &'a self,
+        value_of: impl Fn(SensorIndex) -> Freshness + 'a,
+        waited: Waited<'a>,
+    ) -> impl Iterator<Item = Missed> + 'a {
+        let members = self.members.iter();
+        members.filter_map(move |index| self.missed_member(*index, value_of(*index), waited))
     }
 
     /// What the members say together; nothing while none is fresh, and nothing that
@@ -205,7 +238,7 @@ impl Group {
         &self,
         value_of: impl Fn(SensorIndex) -> Freshness,
         was_set: &[bool],
-        forgotten: &[bool],
+        waited: Waited<'_>,
     ) -> Option<Reading> {
         let counts =
             |index: &SensorIndex| self.mapping.metric != Metric::WifiLink || was_set[index.place()];
@@ -217,24 +250,17 @@ impl Group {
         let folded = match self.mapping.fold {
             Fold::Least => fresh.min_by(f64::total_cmp),
             Fold::Greatest => fresh.max_by(f64::total_cmp),
+        }?;
+        let is_better_than = |missed: Missed| match self.mapping.fold {
+            Fold::Least => folded > missed.last,
+            Fold::Greatest => folded < missed.last,
         };
-        let is_better_than = |last: f64| match self.mapping.fold {
-            Fold::Least => folded.is_some_and(|value| value > last),
-            Fold::Greatest => folded.is_some_and(|value| value < last),
-        };
-        let missed = |index: &SensorIndex| match value_of(*index) {
-            Freshness::Stale {
-                last,
-                why: Some(why),
-            } => is_absence(why) && is_better_than(last.value) && !forgotten[index.place()],
-            _ => false,
-        };
-        if MISSED.contains(&self.mapping.metric) && self.members.iter().any(missed) {
+        if self.missed(&value_of, waited).any(is_better_than) {
             return None;
         }
         // Gauges overshoot: 106 % was reported of a common UPS HAT.
         let (low, high) = self.mapping.metric.plausible();
-        let value = folded? * self.mapping.factor;
+        let value = folded * self.mapping.factor;
         let is_share = matches!(
             self.mapping.metric,
             Metric::BatteryLevel | Metric::StorageWear
@@ -251,204 +277,5 @@ impl Group {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use boards::{Board, Tree};
-
-    use super::*;
-
-    #[test]
-    fn a_guess_counts_only_while_the_battery_is_emptied() {
-        let guess = |value| {
-            Some(Reading {
-                metric: Metric::TimeToEmpty,
-                value,
-            })
-        };
-        assert_eq!(time_left(guess(120.0), Some(true)), guess(120.0));
-        assert_eq!(time_left(guess(120.0), None), guess(120.0));
-        assert_eq!(time_left(guess(120.0), Some(false)), guess(604_800.0));
-        assert_eq!(time_left(guess(0.0), Some(true)), None, "no guess");
-        assert_eq!(time_left(None, Some(true)), None);
-    }
-
-    /// Two radios and two fans, one of which stands still.
-    const TWO_OF_EACH: &str = "# boards manifest 1
-/proc/net/wireless = \"h\\nh\\n wlan0: 0000   60.  -50.  -256        0      0      0      0      0        0\\n wlan1: 0000   60.  -81.  -256        0      0      0      0      0        0\\n\"
-/sys/class/net/wlan0/operstate = \"up\\n\"
-/sys/class/net/wlan0/device -> ../../../a
-/sys/class/net/wlan0/phy80211 -> ../../ieee80211/phy0
-/sys/class/net/wlan1/operstate = \"down\\n\"
-/sys/class/net/wlan1/device -> ../../../b
-/sys/class/net/wlan1/phy80211 -> ../../ieee80211/phy1
-/sys/class/net/eth0/operstate = \"down\\n\"
-/sys/class/net/eth0/device -> ../../../c
-/sys/class/hwmon/hwmon0/name = \"pwmfan\\n\"
-/sys/class/hwmon/hwmon0/fan1_input = \"2400\\n\"
-/sys/class/hwmon/hwmon0/fan2_input = \"0\\n\"
-";
-
-    fn sampled() -> Board {
-        let tree = Tree::from_manifest(TWO_OF_EACH).expect("a manifest");
-        let mut board = Board::of(tree, None::<&Path>);
-        board.sample(0, &mut |_, _| {});
-        board
-    }
-
-    fn reading(board: &Board, metric: Metric, was_set: bool) -> Option<f64> {
-        let groups = groups(board.sensors(), &[]);
-        let group = groups.iter().find(|group| group.mapping.metric == metric)?;
-        let was_set = [was_set; boards::MAX_SENSORS];
-        group
-            .reading(
-                |index| board.sensors().value(index, 0),
-                &was_set,
-                &[false; boards::MAX_SENSORS],
-            )
-            .map(|reading| reading.value)
-    }
-
-    #[test]
-    fn the_weakest_signal_and_the_slowest_fan_stand_for_all() {
-        let board = sampled();
-        assert_eq!(reading(&board, Metric::WifiSignal, true), Some(-81.0));
-        assert_eq!(reading(&board, Metric::FanSpeed, true), Some(0.0));
-    }
-
-    #[test]
-    fn a_link_counts_only_for_radios_that_were_up() {
-        let board = sampled();
-        assert_eq!(
-            reading(&board, Metric::WifiLink, true),
-            Some(0.0),
-            "wlan1 was up and is down"
-        );
-        assert_eq!(reading(&board, Metric::WifiLink, false), None);
-        let groups = groups(board.sensors(), &[]);
-        let links = groups
-            .iter()
-            .find(|group| group.mapping.metric == Metric::WifiLink)
-            .expect("links");
-        assert_eq!(links.members.len(), 2, "a cable is no radio");
-    }
-
-    #[test]
-    fn of_named_drone_interfaces_only_those_count() {
-        let board = sampled();
-        let signal = |named: &str| {
-            let groups = groups(board.sensors(), &[named.to_owned()]);
-            let group = groups
-                .into_iter()
-                .find(|group| group.mapping.metric == Metric::WifiSignal)?;
-            group.reading(
-                |index| board.sensors().value(index, 0),
-                &[true; boards::MAX_SENSORS],
-                &[false; boards::MAX_SENSORS],
-            )
-        };
-        assert_eq!(
-            signal("wlan0").map(|reading| reading.value),
-            Some(-50.0),
-            "wlan1 is the site's"
-        );
-        assert_eq!(signal("wlan7"), None);
-        let groups = groups(board.sensors(), &["eth0".to_owned()]);
-        assert!(
-            groups
-                .iter()
-                .any(|group| group.mapping.metric == Metric::WifiLink),
-            "a drone behind a cable"
-        );
-    }
-
-    #[test]
-    fn of_several_batteries_the_emptiest_is_judged() {
-        let battery = |name: &str, capacity: u8, status: &str| {
-            let path = format!("/sys/class/power_supply/{name}");
-            format!(
-                "{path}/type = \"Battery\\n\"\n{path}/capacity = \"{capacity}\\n\"\n{path}/status = \"{status}\\n\"\n"
-            )
-        };
-        let manifest = format!(
-            "# boards manifest 1\n{}{}{}/sys/class/power_supply/mouse/scope = \"Device\\n\"\n",
-            battery("BAT0", 98, "Full"),
-            battery("BAT1", 9, "Discharging"),
-            battery("mouse", 2, "Discharging"),
-        );
-        let mut board = Board::of(
-            Tree::from_manifest(&manifest).expect("a manifest"),
-            None::<&Path>,
-        );
-        board.sample(0, &mut |_, _| {});
-        assert_eq!(
-            reading(&board, Metric::BatteryLevel, true),
-            Some(9.0),
-            "the mouse's is not the board's"
-        );
-        assert_eq!(reading(&board, Metric::OnBattery, true), Some(1.0));
-        let batteries = groups(board.sensors(), &[]);
-        let levels = batteries
-            .iter()
-            .find(|group| group.mapping.metric == Metric::BatteryLevel)
-            .expect("levels");
-        assert_eq!(levels.members.len(), 2);
-    }
-
-    #[test]
-    fn a_battery_taken_out_does_not_leave_its_word_to_a_fuller_one() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let put = |name: &str, file: &str, text: &str| {
-            let path = dir.path().join("sys/class/power_supply").join(name);
-            std::fs::create_dir_all(&path).expect("made");
-            std::fs::write(path.join(file), text).expect("written");
-        };
-        for (name, capacity) in [("BAT0", "90\n"), ("BAT1", "12\n")] {
-            put(name, "type", "Battery\n");
-            put(name, "capacity", capacity);
-        }
-        let mut board = Board::open(dir.path(), None).expect("a board");
-        board.sample(0, &mut |_, _| {});
-        let level = |board: &Board, now_ms: u64, forgotten: bool| {
-            let all = groups(board.sensors(), &[]);
-            let group = all
-                .into_iter()
-                .find(|g| g.mapping.metric == Metric::BatteryLevel);
-            let group = group.expect("levels");
-            let value = |index| board.sensors().value(index, now_ms);
-            let forgotten = [forgotten; boards::MAX_SENSORS];
-            let missed = group.missed(value, &forgotten).is_some();
-            let reading = group.reading(value, &[true; boards::MAX_SENSORS], &forgotten);
-            (reading.map(|reading| reading.value), missed)
-        };
-        assert_eq!(level(&board, 0, false), (Some(12.0), false));
-        let taken_out = dir.path().join("sys/class/power_supply/BAT1");
-        std::fs::remove_dir_all(taken_out).expect("taken out");
-        board.sample(60_000, &mut |_, _| {});
-        assert_eq!(level(&board, 60_000, false), (None, true), "12 % stands");
-        assert_eq!(level(&board, 60_000, true), (Some(90.0), false), "seen");
-        put("BAT0", "capacity", "5\n");
-        board.sample(120_000, &mut |_, _| {});
-        assert_eq!(
-            level(&board, 120_000, false),
-            (Some(5.0), true),
-            "worse is told"
-        );
-    }
-
-    #[test]
-    fn nothing_fresh_is_no_reading() {
-        let board = sampled();
-        let groups = groups(board.sensors(), &[]);
-        let stale = |index| board.sensors().value(index, 10_000_000);
-        assert!(groups.iter().all(|group| {
-            group
-                .reading(
-                    stale,
-                    &[true; boards::MAX_SENSORS],
-                    &[false; boards::MAX_SENSORS],
-                )
-                .is_none()
-        }));
-    }
-}
+#[path = "mapping_tests.rs"]
+mod tests;

@@ -30,14 +30,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config};
 use crate::sources::sink::{Pipeline, ReadingSink as _};
+use alerting::{BOARD_FURTHER_ALARM as FURTHER, BOARD_SENSOR_LOST as LOST, Rule};
 use readings::clock::Mono;
 use readings::{BOARD, METRIC_COUNT, Metric, Reading, SourceId};
 
 use alarms::{AlarmChange, Alarms};
 use change_log::{ChangeLog, Line};
 use conditions::Hanging;
-use loss::{GUARDED, Guard};
-use mapping::Group;
+use loss::Guard;
+use mapping::{Group, Waited};
 pub use mapping::{is_watched, metric_of};
 use named::Named;
 pub use named::register_named;
@@ -147,7 +148,10 @@ struct Watch {
     /// The samples of one round; its capacity is never exceeded, because a
     /// round reads each sensor once.
     samples: Vec<(SensorIndex, Sample)>,
-    guards: [Guard; GUARDED.len()],
+    /// By metric.
+    guards: [Guard; METRIC_COUNT],
+    /// The rules whose alerts about the board stand, as of the last round that had to know.
+    standing: Vec<Arc<Rule>>,
     /// Sensors that an earlier run told of, and that are not there yet.
     remembered: Remembered,
     changes: ChangeLog,
@@ -187,7 +191,8 @@ impl Watch {
             was_set: Box::new([false; MAX_SENSORS]),
             forgotten: Box::new([false; MAX_SENSORS]),
             samples: Vec::with_capacity(MAX_SENSORS),
-            guards: [Guard::new(config.board.lost_after_s * 1_000); GUARDED.len()],
+            guards: [Guard::new(config.board.lost_after_s * 1_000); METRIC_COUNT],
+            standing: Vec::new(),
             changes: ChangeLog::new(),
             alarms: Alarms::new(),
             named,
@@ -224,6 +229,10 @@ impl Watch {
             }
         }
         self.remembered.meet(sensors, &self.groups, now_ms);
+        let is_absence = |(_, sample): &(_, Sample)| matches!(sample, Sample::Absent(_));
+        if self.samples.iter().any(is_absence) {
+            self.standing = self.pipeline.standing_rules(BOARD);
+        }
         self.publish(now_ms);
         self.named
             .round(sensors, &self.samples, &self.pipeline, now_ms);
@@ -246,6 +255,12 @@ impl Watch {
             // Its last sensor gave its place to another: no value will ever end its alerts.
             if !self.groups.iter().any(|g| g.mapping.metric == gone) {
                 self.pipeline.resolve_measured(BOARD, gone, ANOTHER_SENSOR);
+                let guard = &mut self.guards[gone.index()];
+                if guard.is_lost() {
+                    guard.forget();
+                    let lost = conditions::subject(gone);
+                    self.pipeline.resolve_condition(LOST, &lost, ANOTHER_SENSOR);
+                }
             }
         }
         for place in self.view.describe(&self.board) {
@@ -253,7 +268,8 @@ impl Watch {
             self.forgotten[place] = false;
             self.changes.forget(place);
             if let Some(alarm) = self.alarms.forget(place) {
-                self.pipeline.clear(conditions::FURTHER, &alarm);
+                self.pipeline
+                    .resolve_condition(FURTHER, &alarm, ANOTHER_SENSOR);
             }
         }
         self.tell_left_out();
@@ -285,7 +301,8 @@ impl Watch {
                 .any(|(index, _)| group.members.contains(index))
             {
                 let mut reading = self.reading(group, now_ms);
-                if group.mapping.metric == Metric::TimeToEmpty {
+                // Whether the others are emptied proves nothing of one that is missing.
+                if group.mapping.metric == Metric::TimeToEmpty && !self.is_missed(group, now_ms) {
                     reading = mapping::time_left(reading, self.on_battery(now_ms));
                 }
                 // There is one group a metric: they fit.
@@ -301,10 +318,24 @@ impl Watch {
         let reading = group.reading(
             |index| self.board.sensors().value(index, now_ms),
             &*self.was_set,
-            &*self.forgotten,
+            self.waited(),
         );
         // What an earlier run told ends no sooner than what this one does.
         reading.filter(|reading| !self.remembered.withholds(&group.mapping, reading.value))
+    }
+
+    fn waited(&self) -> Waited<'_> {
+        Waited {
+            forgotten: &*self.forgotten,
+            standing: &self.standing,
+        }
+    }
+
+    /// Whether a sensor of `group` is waited for.
+    fn is_missed(&self, group: &Group, now_ms: u64) -> bool {
+        let value = |index| self.board.sensors().value(index, now_ms);
+        let mut missed = group.missed(value, self.waited());
+        missed.next().is_some() || self.remembered.awaits(group.mapping.metric)
     }
 
     /// Whether the board runs from its battery, where it says so.
@@ -415,7 +446,7 @@ impl Watch {
                 }
                 Some(AlarmChange::Over) => {
                     let subject = alarms::subject(&sensor.name);
-                    self.pipeline.clear(conditions::FURTHER, &subject);
+                    self.pipeline.clear(FURTHER, &subject);
                 }
                 None => {}
             }

@@ -165,18 +165,54 @@ async fn an_alarm_beside_another_is_told_by_itself_and_ends_by_itself() {
     let told = bench.alert("Further Sensor Alarm").await;
     assert!(told.message.contains("temp1_max_alarm"), "{told:?}");
     put(bench.tree.path(), &format!("{CHIP}/temp1_max_alarm"), "0\n");
-    let over = async {
-        loop {
-            bench.round();
-            let told = bench.alerts.find(&told.id).expect("kept");
-            if told.resolved.is_some() {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let over = tokio::time::timeout(Duration::from_secs(60), over).await;
-    over.expect("it ends");
+    bench.end_of(&told).await;
+}
+
+/// The chip with the alarm vanishes; the other chip is well, and stays.
+#[tokio::test]
+async fn an_alarm_of_a_chip_that_vanishes_ends_by_no_other() {
+    let mut bench = bench();
+    let set = bench.chip(7, "1\n");
+    bench.alert_while_rounds_pass("Sensor Alarm").await;
+    let alarm = bench.alert("Sensor Alarm").await;
+    fs::remove_dir_all(&set).expect("removed");
+    bench.alert_while_rounds_pass("Board Sensor Lost").await;
+    let lost = bench.alert("Board Sensor Lost").await;
+    assert!(
+        lost.message.contains("hwmon:max31785@7-0052:in0_alarm"),
+        "{lost:?}"
+    );
+    let now = bench.alerts.find(&alarm.id).expect("kept");
+    assert!(now.is_open(), "{now:?}");
+    // Who has seen that it is gone lets the others speak.
+    let seen = bench.alerts.acknowledge(&lost.id, "someone").await;
+    seen.expect("kept");
+    assert_eq!(&*bench.end_of(&alarm).await, "auto");
+}
+
+/// Of two with an alarm the second vanishes: the first ends, and its own stands.
+#[tokio::test]
+async fn a_further_alarm_of_a_chip_that_vanishes_stands() {
+    let mut bench = bench();
+    put(bench.tree.path(), &format!("{CHIP}/in1_alarm"), "1\n");
+    for _ in 0..10 {
+        bench.round();
+    }
+    let set = bench.chip(7, "1\n");
+    bench.alert_while_rounds_pass("Further Sensor Alarm").await;
+    let alarm = bench.alert("Sensor Alarm").await;
+    let further = bench.alert("Further Sensor Alarm").await;
+    fs::remove_dir_all(&set).expect("removed");
+    put(bench.tree.path(), &format!("{CHIP}/in1_alarm"), "0\n");
+    bench.alert_while_rounds_pass("Board Sensor Lost").await;
+    for told in [&alarm, &further] {
+        let now = bench.alerts.find(&told.id).expect("kept");
+        assert!(now.is_open(), "{now:?}");
+    }
+    // It is back, and says itself that it is over.
+    bench.chip(7, "0\n");
+    assert_eq!(&*bench.end_of(&further).await, "auto");
+    assert_eq!(&*bench.end_of(&alarm).await, "auto");
 }
 
 /// The chip with the alarm is unplugged, and more than there are places for come.
@@ -214,26 +250,44 @@ async fn an_alert_keeps_the_place_of_its_sensor_until_somebody_saw_it() {
         .acknowledge(&alarm.id, "someone")
         .await
         .expect("kept");
-    let resolved = async {
-        loop {
-            bench.round();
-            let alarm = bench.alerts.find(&alarm.id).expect("kept");
-            if let Some(resolved) = alarm.resolved.clone() {
-                return resolved;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let resolved = tokio::time::timeout(Duration::from_secs(60), resolved).await;
-    assert_eq!(&*resolved.expect("it ends").1, "another sensor");
+    assert_eq!(&*bench.end_of(&alarm).await, "another sensor");
 }
 
 impl Bench {
+    /// A chip of its own on bus `bus`, and its alarm; where it is.
+    fn chip(&self, bus: u8, alarm: &str) -> std::path::PathBuf {
+        let path = format!("sys/class/hwmon/hwmon{bus}");
+        put(self.tree.path(), &format!("{path}/name"), "max31785\n");
+        put(self.tree.path(), &format!("{path}/in0_alarm"), alarm);
+        let chip = self.tree.path().join(path);
+        let link = chip.join("device");
+        std::os::unix::fs::symlink(format!("../../../{bus}-0052"), link).expect("a link");
+        chip
+    }
+
+    /// Who ended it, while time goes on for the board and the rules.
+    async fn end_of(&mut self, alert: &Alert) -> Arc<str> {
+        let end = async {
+            loop {
+                self.round();
+                let alert = self.alerts.find(&alert.id).expect("kept");
+                if let Some((_, by)) = &alert.resolved {
+                    return by.clone();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let end = tokio::time::timeout(Duration::from_secs(60), end).await;
+        end.expect("it ends")
+    }
+
     /// As [`Bench::alert`], while time goes on for the board.
     async fn alert_while_rounds_pass(&mut self, title: &str) {
         let rounds = async {
             loop {
                 self.round();
+                // A hold passes by the rules' own clock.
+                self.alerts.tick(Mono::now().plus(Duration::from_secs(20)));
                 let all = self.alerts.list(&Filter::default());
                 if all.iter().any(|alert| &*alert.title == title) {
                     return;
