@@ -215,13 +215,20 @@ impl Run {
         self.look(now);
     }
 
+    /// Nobody flies it any more.
+    pub(super) fn flyer_gone(&mut self) {
+        if !self.state.is_over() {
+            self.down_with_all(State::Ended, "its flyer is gone");
+        }
+    }
+
     /// Lets time pass.
     pub(super) fn tick(&mut self, seen: &PlanInputs, now: Mono) {
         if self.state.is_over() {
             return;
         }
         if !seen.flyer_is_there {
-            return self.down_with_all(State::Ended, "its flyer is gone");
+            return self.flyer_gone();
         }
         let held = |drone: &usize| seen.held.get(*drone).cloned().flatten();
         let mut present = (0..self.is_in.len()).filter(|drone| self.is_in[*drone]);

@@ -270,7 +270,11 @@ impl Plans {
         match (kind, state) {
             // (An announced landing is queued, and may be called off.)
             (EventKind::Guard, CommandState::Sent) if is_down => {
-                entry.run.brought_down(drone, why, now)
+                // (It may be told before the next look that nobody flies it: that is why.)
+                match self.is_flown(&entry.by, now) {
+                    true => entry.run.brought_down(drone, why, now),
+                    false => entry.run.flyer_gone(),
+                }
             }
             (EventKind::Command, CommandState::Queued) if who != Some(&entry.by.name) => {
                 let moves = match parsed {
@@ -290,6 +294,12 @@ impl Plans {
         }
     }
 
+    /// Whether the flyer of a plan is there.
+    fn is_flown(&self, by: &Operator, now: Mono) -> bool {
+        let controls = self.0.vehicles.controls();
+        controls.presences().is_there(by, now)
+    }
+
     /// Looks at time, flyers, control and what holds drones.
     fn look(&self) {
         let now = Mono::now();
@@ -304,7 +314,7 @@ impl Plans {
                 (control.by.session != entry.by.session).then_some(control.by.name)
             };
             let seen = PlanInputs {
-                flyer_is_there: controls.presences().is_there(&entry.by, now),
+                flyer_is_there: self.is_flown(&entry.by, now),
                 held: drones.iter().map(|id| self.0.hold.why_not(id)).collect(),
                 taken_by: drones.iter().map(other).collect(),
             };
