@@ -57,7 +57,12 @@ pub(super) fn place_of(address: IpAddr, drones: usize) -> usize {
 
 /// The drone that stands where the configuration has drone `index`.
 pub(super) fn craft_at(crafts: &[Craft], index: usize) -> &Craft {
+    &crafts[number_at(crafts, index)]
+}
+
+/// Its number, by which the air knows it.
+pub(super) fn number_at(crafts: &[Craft], index: usize) -> usize {
     let mut all = crafts.iter();
-    let found = all.find(|craft| craft.address == drone_address(index));
+    let found = all.position(|craft| craft.address == drone_address(index));
     found.expect("addresses are only exchanged")
 }

@@ -10,7 +10,7 @@ use super::board::Board;
 use super::gateway::{BRIDGE, Gateway, gateway_address};
 use super::invariants::{Broken, judge, judge_end};
 use super::network::{Parcel, Way};
-use super::place::{Craft, Thumb, place_of};
+use super::place::{Craft, Thumb, number_at, place_of};
 use super::sabotage::Sabotage;
 use super::scene::{Act, Who};
 use super::stage::{Figures, World};
@@ -29,6 +29,11 @@ const FRAME_MS: u64 = 33;
 /// may be in the air: the grace, its own 15 s, a landing that goes unheard, and the way down
 /// from the ceiling.
 const DOWN_WITHIN_MS: u64 = 75_000;
+
+/// How long two gateways may keep it up between them: each asks for its states once its own
+/// 15 s must be over, which begins them anew, and leaves it to the other after the second
+/// time.
+const TAKEN_BACK_FOR_MS: u64 = 35_000;
 
 /// How long after everybody has gone what they asked for may still begin: a take-off that
 /// is under way, and what waits for its turn behind it.
@@ -105,8 +110,12 @@ impl World {
         let has_rested = now_ms >= ends_ms + ON_GROUND_MS;
         let busy = self.crafts.iter().map(|craft| craft.busy_until_ms);
         let all_done_ms = busy.fold(ends_ms, u64::max);
+        let down_within_ms = match self.sites.len() {
+            0 | 1 => DOWN_WITHIN_MS,
+            _ => DOWN_WITHIN_MS + TAKEN_BACK_FOR_MS,
+        };
         self.has_ended
-            && (now_ms >= all_done_ms + DOWN_WITHIN_MS
+            && (now_ms >= all_done_ms + down_within_ms
                 || (has_rested && self.crafts.iter().all(rests)))
     }
 
@@ -452,7 +461,8 @@ impl World {
         let mut told = Vec::new();
         let (network, now_ms) = (&self.network, self.now_ms);
         let reached: Vec<bool> = (0..self.crafts.len())
-            .map(|drone| {
+            .map(|place| {
+                let drone = number_at(&self.crafts, place);
                 let mut sites = self.sites.iter().enumerate();
                 sites.any(|(gateway, site)| {
                     let is_there = site.gateway.is_some() && site.plugged_ms.is_none();

@@ -74,7 +74,8 @@ pub(crate) struct Motion {
     height_cm: Option<i32>,
     /// A height of a moment ago, to tell sinking by.
     earlier: Option<(Mono, i32)>,
-    sank: Option<Mono>,
+    /// When it was last seen to sink, and from which height.
+    sank: Option<(Mono, i32)>,
     /// Since when it races over ground.
     races_since: Option<Mono>,
     /// Since when it is over.
@@ -157,16 +158,21 @@ impl Motion {
             .is_some_and(|since| now.since(since) >= GROUND_PROVEN_BY)
     }
 
-    /// The sign of `vgz` differs between firmwares, so sinking is told by height.
+    /// The sign of `vgz` differs between firmwares, so sinking is told by height. A state
+    /// that was overtaken on its way says a height of before: a drone that is seen above
+    /// where it sank from climbs.
     fn look_for_sinking(&mut self, now: Mono) {
         let Some(height_cm) = self.height_cm else {
             return;
         };
         let (at, before_cm) = *self.earlier.get_or_insert((now, height_cm));
         if before_cm - height_cm >= SUNK_BY_CM {
-            self.sank = Some(now);
+            self.sank = Some((now, before_cm));
             self.earlier = Some((now, height_cm));
-        } else if now.since(at) >= SINK_WINDOW || height_cm > before_cm {
+            return;
+        }
+        self.sank = self.sank.filter(|(_, from_cm)| height_cm <= *from_cm);
+        if now.since(at) >= SINK_WINDOW || height_cm > before_cm {
             self.earlier = Some((now, height_cm));
         }
     }
@@ -219,7 +225,7 @@ impl Motion {
 
     /// Whether it sinks at `now`.
     pub(super) fn sinks(&self, now: Mono) -> bool {
-        self.sank.is_some_and(|at| now.since(at) <= SINKS_FOR)
+        self.sank.is_some_and(|(at, _)| now.since(at) <= SINKS_FOR)
     }
 
     /// For how long it has raced over ground.
@@ -400,5 +406,27 @@ mod tests {
         }
         assert!(motion.sinks(ms(2_300)) && !motion.sinks(ms(3_800)));
         assert_eq!(motion.highest_cm(), Some(60));
+    }
+
+    #[test]
+    fn what_climbs_does_not_sink_though_its_states_overtake_one_another() {
+        let mut motion = Motion::default();
+        let mut at = 0;
+        let mut take = |height_cm: i32| {
+            at += 100;
+            let text = format!("vgz:6;h:{height_cm};");
+            states(&mut motion, &text, at, at);
+            motion.sinks(ms(at))
+        };
+        for [first, overtaken, newest] in [[100, 90, 110], [120, 110, 130], [140, 120, 150]] {
+            take(first);
+            take(overtaken);
+            assert!(!take(newest), "at {newest} cm");
+        }
+        // The same on the way down.
+        for height_cm in [130, 140, 120, 130, 110, 120] {
+            take(height_cm);
+        }
+        assert!(take(100));
     }
 }

@@ -215,3 +215,17 @@ fn after_a_standstill_sticks_are_not_held() {
     assert!(!sent.contains(&"rc 0 -50 0 0".to_owned()), "{sent:?}");
     assert!(sent.ends_with(&["rc 0 0 0 0".to_owned()]), "{sent:?}");
 }
+
+#[test]
+fn what_a_recalled_drone_was_told_is_no_sign_of_another_controller() {
+    let mut bench = Bench::flying(80);
+    // As of a process that has just begun, and hears the drone at once.
+    bench.executor.rival = RivalWatch::default();
+    let until = bench.now.plus(Duration::from_secs(60));
+    bench.executor.recall(until);
+    for height_cm in [110, 140, 170] {
+        bench.set(true, height_cm);
+        bench.pass(500);
+        assert_eq!(bench.executor.rival(), None, "at {height_cm} cm");
+    }
+}

@@ -25,7 +25,7 @@ impl CommandExecutor {
             || self.queue.commands().any(Command::is_manoeuvre)
             || self.queue.in_manoeuvre(about.now);
         // Of a flight of the run before nobody knows what it was told.
-        if moves || !about.is_fresh() {
+        if moves || !about.is_fresh() || self.runaway.is_recalled() {
             self.rival.commanded(about.now);
         }
         let may_fly = self.belief.may_fly();

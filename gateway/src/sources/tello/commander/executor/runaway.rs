@@ -36,6 +36,11 @@ impl Runaway {
     pub(super) fn recall(&mut self) {
         self.is_recalled = true;
     }
+
+    /// Whether it is looked at, because it flew when the gateway last ran.
+    pub(super) fn is_recalled(&self) -> bool {
+        self.is_recalled
+    }
 }
 
 impl CommandExecutor {
