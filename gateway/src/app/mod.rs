@@ -35,13 +35,19 @@ pub type Resolve = Box<dyn Fn() -> Result<Settings, ConfigError> + Send + Sync>;
 /// Longest wait for tasks after the listeners have drained.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs until SIGTERM or Ctrl-C; `reload` is for SIGHUP.
+/// Runs until SIGTERM or Ctrl-C; `reload` is for SIGHUP, and `started` is called once
+/// everything is up and announced.
 ///
 /// # Errors
 /// What makes a start impossible, in words for the operator.
-pub async fn run(settings: Settings, reload: Resolve) -> anyhow::Result<()> {
+pub async fn run(
+    settings: Settings,
+    reload: Resolve,
+    started: impl FnOnce(),
+) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let mut running = Running::start(&settings).await?;
+    started();
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     loop {
         match signals.next().await {

@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -18,7 +17,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
     super::warn(settings.warnings());
     let args = args.clone();
     let again = Box::new(move || Settings::resolve(&args.inputs()));
-    super::runtime()?.block_on(crate::app::run(settings, again))
+    super::runtime()?.block_on(crate::app::run(settings, again, || ()))
 }
 
 pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
@@ -42,27 +41,23 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let unchanged = settings.clone();
     let again = Box::new(move || Ok(unchanged.clone()));
     let (lan, dir) = (args.lan, temporary.path().to_owned());
-    super::runtime()?.block_on(async {
+    // (After what is announced: that says what the code means.)
+    let invites = move || {
         if lan {
             tokio::spawn(invite(dir));
         }
-        crate::app::run(settings, again).await
-    })
+    };
+    super::runtime()?.block_on(crate::app::run(settings, again, invites))
 }
 
 /// Port of the demo.
 const PORT: u16 = 8443;
 
-/// Between two looks whether the demo is up.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// Shows a phone the way in, once the demo is up.
+/// Shows a phone the way into the demo, which is up.
 async fn invite(state_dir: std::path::PathBuf) {
-    let gateway = loop {
-        match Client::connect(&state_dir).await {
-            Some(gateway) => break gateway,
-            None => tokio::time::sleep(LOOK_EVERY).await,
-        }
+    let Some(gateway) = Client::connect(&state_dir).await else {
+        tracing::warn!("no code for a phone: the control socket does not answer");
+        return;
     };
     let phone = QrArgs {
         key: None,
