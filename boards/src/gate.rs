@@ -28,6 +28,8 @@ pub(crate) enum GateKind {
     /// is nearly full is empty, and where there is no voltage there is no battery. A gauge
     /// that lost its memory says 0 %, and one without a battery too.
     Cells(u8),
+    /// power_supply `status` beside a charge: none that is full is empty.
+    Full,
 }
 
 /// A lithium cell with so much, µV, has a fifth of its charge at least.
@@ -48,8 +50,8 @@ impl Gate {
     /// Why `value`, as it was read, means nothing now, if it does.
     pub(crate) fn closed(&self, value: &[u8]) -> Option<Absence> {
         // Only an empty battery is asked whether it is one.
-        let asks = !matches!(self.kind, GateKind::Cells(_)) || decimal(value) == Ok(0.0);
-        if !asks {
+        let doubts_empty = matches!(self.kind, GateKind::Cells(_) | GateKind::Full);
+        if doubts_empty && decimal(value) != Ok(0.0) {
             return None;
         }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -80,6 +82,14 @@ impl GateKind {
                 }
                 _ => None,
             },
+            GateKind::Full => {
+                bytes
+                    .trim_ascii()
+                    .eq_ignore_ascii_case(b"full")
+                    .then_some(Absence::Unavailable(
+                        "the gauge says 0 %, and that the battery is full",
+                    ))
+            }
             GateKind::Mode => bytes
                 .trim_ascii()
                 .eq_ignore_ascii_case(b"disabled")
@@ -101,5 +111,7 @@ mod tests {
         assert_eq!(GateKind::Present.closed_by(b"1\n"), None);
         assert!(GateKind::Mode.closed_by(b"disabled\n").is_some());
         assert_eq!(GateKind::Mode.closed_by(b"enabled\n"), None);
+        assert!(GateKind::Full.closed_by(b"Full\n").is_some());
+        assert_eq!(GateKind::Full.closed_by(b"Discharging\n"), None);
     }
 }

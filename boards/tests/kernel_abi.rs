@@ -376,6 +376,23 @@ fn a_battery_that_is_nearly_full_is_not_empty() {
     assert_eq!(percent("0", "6100000", two), Some(0.0));
 }
 
+/// One of several cells, whose number nobody says, that its gauge calls full.
+#[test]
+fn a_battery_that_is_called_full_is_not_empty() {
+    let percent = |capacity: &str, status: &str| {
+        let board = board(&[
+            ("class/power_supply/b/type", "Battery"),
+            ("class/power_supply/b/status", status),
+            ("class/power_supply/b/capacity", capacity),
+            ("class/power_supply/b/voltage_now", "12600000"),
+        ]);
+        value(&board, "power:b:charge").value()
+    };
+    assert_eq!(percent("0", "Full"), None);
+    assert_eq!(percent("0", "Discharging"), Some(0.0));
+    assert_eq!(percent("100", "Full"), Some(100.0));
+}
+
 /// Most kernels show these thermometers as chips. Their bus is as slow then.
 #[test]
 fn thermometers_on_one_wire_that_are_chips_have_the_time_they_take() {

@@ -366,6 +366,7 @@ impl Supply {
         if is_charge {
             let cells = GateKind::Cells(cells(search, self).unwrap_or(1));
             search.gate_last(&self.file(file), self.file("voltage_now"), cells);
+            search.gate_last(&self.file(file), self.file("status"), GateKind::Full);
         }
     }
 

@@ -43,7 +43,8 @@ pub(super) enum LossNotice {
 pub(super) struct Guard {
     /// How long it must be missing.
     lost_after_ms: u64,
-    /// Whether it was ever there; what never was cannot be lost.
+    /// Whether it was ever there; what never was cannot be lost, but a sensor that says
+    /// what cannot be is there.
     known: bool,
     detector: LossDetector,
     /// The sensors and their reasons that were told, as a number.
@@ -56,6 +57,8 @@ pub(super) enum State {
     Fresh,
     /// Sensors are missing: which ones, and why, as a number.
     Missing(u64),
+    /// The same, and some of them are there and say what cannot be.
+    Faulty(u64),
     /// Nothing to measure, said by the source itself: a radio without a network.
     Silent,
 }
@@ -103,12 +106,18 @@ pub(super) fn state(
     waited: Waited<'_>,
 ) -> State {
     let mut which = DefaultHasher::new();
-    let mut is_missing = false;
+    let (mut is_missing, mut is_faulty) = (false, false);
     for (index, why) in missing(group, value_of, waited) {
         is_missing = true;
+        is_faulty |= matches!(
+            why,
+            Absence::Faulty | Absence::Implausible(_) | Absence::Jumped(..)
+        );
         (index.place(), why.kind()).hash(&mut which);
     }
-    if is_missing {
+    if is_faulty {
+        State::Faulty(which.finish())
+    } else if is_missing {
         State::Missing(which.finish())
     } else if has_value(group, value_of) || !GUARDED.contains(&group.mapping.metric) {
         State::Fresh
@@ -140,12 +149,13 @@ impl Guard {
 
     /// What `state` at `now_ms` means.
     pub(super) fn observe(&mut self, state: State, now_ms: u64) -> Option<LossNotice> {
-        if state == State::Fresh && !std::mem::replace(&mut self.known, true) {
+        if state == State::Fresh && !std::mem::replace(&mut self.known, true) && !self.is_lost() {
             // Ends a loss of the last run, if one stands.
             return Some(LossNotice::Back);
         }
         let missing = match state {
-            State::Missing(which) if self.known => Some(which),
+            State::Faulty(which) => Some(which),
+            State::Missing(which) if self.known || self.is_lost() => Some(which),
             _ => None,
         };
         let patience_ms = (self.lost_after_ms, BACK_AFTER_MS);
@@ -173,6 +183,24 @@ mod tests {
     fn what_never_was_is_never_lost() {
         let mut guard = Guard::new(30_000);
         assert!((0..100).all(|minute| guard.observe(MISSING, minute * 60_000).is_none()));
+    }
+
+    #[test]
+    fn what_says_from_the_start_what_cannot_be_is_lost() {
+        let faulty = State::Faulty(1);
+        let mut guard = Guard::new(30_000);
+        assert_eq!(guard.observe(faulty, 0), None);
+        assert_eq!(guard.observe(faulty, 30_000), Some(LossNotice::Lost));
+        // That it cannot be read either is another reason, not its end.
+        assert_eq!(guard.observe(MISSING, 31_000), None);
+        assert_eq!(
+            guard.observe(State::Missing(2), 32_000),
+            Some(LossNotice::Lost)
+        );
+        assert_eq!(guard.observe(State::Fresh, 40_000), None);
+        assert_eq!(guard.observe(State::Fresh, 130_000), Some(LossNotice::Back));
+        assert_eq!(guard.observe(MISSING, 200_000), None);
+        assert_eq!(guard.observe(MISSING, 230_000), Some(LossNotice::Lost));
     }
 
     #[test]
