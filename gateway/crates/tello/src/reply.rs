@@ -5,7 +5,7 @@
 use super::BINARY_MARK;
 
 /// A datagram from a drone's command port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reply<'a> {
     /// `ok`.
     Ok,

@@ -6,9 +6,11 @@
 //! sign stands, the gateway keeps it alive no more. Pure; given `now`. Must never keep a
 //! down-command from being sent.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use readings::clock::Mono;
+use tello::reply::Reply;
 
 use super::super::motion::Motion;
 
@@ -29,6 +31,9 @@ const TAKEOFF_IS_OURS: Duration = Duration::from_secs(30);
 const ANSWERS: u32 = 3;
 const TAKEN_BACK: u32 = 2;
 const WITHIN: Duration = Duration::from_secs(120);
+
+/// The same answer once more within this time is the one before: a bad network doubles.
+const DOUBLED_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long a sign stands: in the air for the rest of the flight; one whose states go
 /// elsewhere is left to the other for longer, or the two would take it in turns.
@@ -94,6 +99,8 @@ pub(super) struct RivalWatch {
     /// Its height when it came to rest.
     rests_at_cm: Option<i32>,
     answers: Run,
+    /// The last answer, as a number, and when it came.
+    last_answer: Option<(u64, Mono)>,
     taken_back: Run,
 }
 
@@ -120,8 +127,24 @@ impl RivalWatch {
         self.sign = None;
     }
 
+    /// It answered; `is_asked`: something was sent whose answer that may be.
+    pub(super) fn heard(&mut self, reply: &Reply<'_>, is_asked: bool, now: Mono) {
+        let mut hasher = DefaultHasher::new();
+        reply.hash(&mut hasher);
+        let answer = hasher.finish();
+        let is_doubled = self
+            .last_answer
+            .is_some_and(|(last, at)| last == answer && now.since(at) < DOUBLED_WITHIN);
+        if is_asked || !is_doubled {
+            self.last_answer = Some((answer, now));
+        }
+        if !is_asked && !is_doubled {
+            self.answered(now);
+        }
+    }
+
     /// It answered, and nothing was asked.
-    pub(super) fn answered(&mut self, now: Mono) {
+    fn answered(&mut self, now: Mono) {
         if self.answers.note(ANSWERS, now) {
             self.note(RivalSign::Answers, now);
         }
@@ -259,6 +282,23 @@ mod tests {
             bench.flies(500, &format!("time:9;vgx:6;vgy:0;vgz:0;h:{};", height * 10));
         }
         assert_eq!(bench.watch.sign(), None);
+    }
+
+    #[test]
+    fn an_answer_that_the_network_doubles_is_nobody_else_s() {
+        let mut watch = RivalWatch::default();
+        let at = Mono::from_millis;
+        for second in 0..60 {
+            watch.heard(&Reply::Ok, true, at(second * 1_000));
+            watch.heard(&Reply::Ok, false, at(second * 1_000 + 300));
+            watch.heard(&Reply::Ok, false, at(second * 1_000 + 400));
+        }
+        assert_eq!(watch.sign(), None);
+        // The next is as late as none that was doubled, and others are none of these.
+        watch.heard(&Reply::Ok, false, at(60_500));
+        watch.heard(&Reply::Text("87"), false, at(60_600));
+        watch.heard(&Reply::Text("86"), false, at(60_700));
+        assert_eq!(watch.sign(), Some(RivalSign::Answers));
     }
 
     #[test]

@@ -35,9 +35,9 @@ impl CommandExecutor {
 
     /// An answer to nothing is noted; what the app's protocol says is no answer.
     pub(super) fn look_at_reply(&mut self, reply: &Reply<'_>, about: &Snapshot) {
-        let is_answer = !matches!(reply, Reply::Binary | Reply::Noise);
-        if is_answer && self.down.active().is_none() && !self.queue.expects_reply() {
-            self.rival.answered(about.now);
+        if !matches!(reply, Reply::Binary | Reply::Noise) {
+            let is_asked = self.down.active().is_some() || self.queue.expects_reply();
+            self.rival.heard(reply, is_asked, about.now);
         }
     }
 
