@@ -466,7 +466,11 @@ impl World {
                 let mut sites = self.sites.iter().enumerate();
                 sites.any(|(gateway, site)| {
                     let is_there = site.gateway.is_some() && site.plugged_ms.is_none();
-                    is_there && !network.is_out(drone, gateway, now_ms)
+                    // One that has not heard it yet, since its states go to another, is none.
+                    let is_met = self.ledger.gateways[gateway].pairs[place]
+                        .heard_ms
+                        .is_some();
+                    is_there && is_met && !network.is_out(drone, gateway, now_ms)
                 })
             })
             .collect();

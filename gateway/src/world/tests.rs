@@ -299,7 +299,7 @@ fn shows(sabotage: Sabotage, seed: u64) -> bool {
 }
 
 /// Most scenes that a sabotage may go unnoticed in.
-const SEEN_WITHIN: usize = 300;
+const SEEN_WITHIN: usize = 1_000;
 
 /// The scene in which it is seen first, and how many there were before.
 fn first_seen(sabotage: Sabotage, invariant: &'static str) -> Option<(u64, usize)> {
