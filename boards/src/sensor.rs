@@ -115,6 +115,15 @@ impl Absence {
         }
     }
 
+    /// Whether the sensor is there, and says what cannot be or that it is broken.
+    #[must_use]
+    pub const fn is_fault(self) -> bool {
+        matches!(
+            self,
+            Absence::Faulty | Absence::Implausible(_) | Absence::Jumped(..)
+        )
+    }
+
     /// A short word for a metric's label or a script.
     pub fn kind(self) -> &'static str {
         match self {

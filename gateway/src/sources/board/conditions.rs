@@ -178,12 +178,7 @@ pub(super) fn subject(metric: Metric) -> Arc<str> {
 /// Sensors of a metric are missing, each with why; if `is_held`, another value is there and
 /// does not count.
 pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], is_held: bool) -> Condition {
-    let is_faulty = |(_, why): &(&Sensor, Absence)| {
-        matches!(
-            why,
-            Absence::Faulty | Absence::Implausible(_) | Absence::Jumped(..)
-        )
-    };
+    let is_faulty = |(_, why): &(&Sensor, Absence)| why.is_fault();
     let each = |(sensor, why): &(&Sensor, Absence)| lost_as(&sensor.label, &sensor.name, why);
     let sources = missing.iter().map(|(sensor, _)| &*sensor.source);
     let sources: BTreeSet<&str> = sources.collect();

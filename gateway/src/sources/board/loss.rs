@@ -109,10 +109,7 @@ pub(super) fn state(
     let (mut is_missing, mut is_faulty) = (false, false);
     for (index, why) in missing(group, value_of, waited) {
         is_missing = true;
-        is_faulty |= matches!(
-            why,
-            Absence::Faulty | Absence::Implausible(_) | Absence::Jumped(..)
-        );
+        is_faulty |= why.is_fault();
         (index.place(), why.kind()).hash(&mut which);
     }
     if is_faulty {
