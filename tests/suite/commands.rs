@@ -1,7 +1,7 @@
 //! What came of commands: by their ids, in the list, as events on the socket, in the
 //! audit trail.
 
-use gateway_tests::{Client, Gateway, WebSocket, eventually, spare_port};
+use gateway_tests::{Client, Drone, Gateway, WebSocket, drone, eventually, spare_port};
 use serde_json::Value;
 
 async fn simulated() -> anyhow::Result<Gateway> {
@@ -151,4 +151,66 @@ async fn what_enters_the_audit_trail_is_heard_by_administrators_alone() -> anyho
         }
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn what_an_answer_says_is_so_for_who_asks_at_once() -> anyhow::Result<()> {
+    let gateway = Gateway::builder().drone("d1", 2).start().await?;
+    let peer = Drone::at(gateway.block().host(2)).await?;
+    let to = peer.enter_sdk_mode().await?;
+    let shown = drone::Shown {
+        motors_run: false,
+        height_cm: 0,
+        battery_pct: 80,
+    };
+    let _states = peer.stream(to, shown);
+    let client = gateway.admin()?;
+    eventually("it is connected", || async {
+        let drone = client.get("/api/drones/d1/status").await?.expect(200);
+        Ok((drone.json()["connection_status"] == "connected").then_some(()))
+    })
+    .await?;
+    let asks = followed(&client);
+    let proven = tokio::select! {
+        proven = asks => proven?,
+        ended = answers(&peer) => ended.map(|()| 0)?,
+    };
+    assert!(proven > 0, "no answer waited for the drone's");
+    Ok(())
+}
+
+/// Whatever it hears of its video it does at once.
+async fn answers(peer: &Drone) -> anyhow::Result<()> {
+    loop {
+        let (heard, from) = peer.hear().await?;
+        let answer = match heard.starts_with("stream") {
+            true => "ok",
+            false => "unknown command",
+        };
+        peer.send(from, answer.as_bytes()).await?;
+    }
+}
+
+/// Begins and ends the video, and looks after each answer; how many said that it was done.
+async fn followed(client: &Client) -> anyhow::Result<usize> {
+    let mut proven = 0;
+    for on in [true, false].repeat(30) {
+        let what = if on { "start" } else { "stop" };
+        let path = format!("/api/drones/d1/camera/stream/{what}");
+        let answer = client.post(&path).await?.expect(200).json();
+        // It may come before the drone's on a machine that has much to do.
+        let said = answer["message"].as_str().expect("words");
+        let id = answer["command_id"].as_str().expect("an id");
+        if !said.ends_with("done") {
+            until(client, id, "answered").await?;
+            continue;
+        }
+        let camera = client.get("/api/drones/d1/camera").await?.expect(200);
+        assert_eq!(camera.json()["streaming"], on, "after {said}");
+        let path = format!("/api/commands/{id}");
+        let command = client.get(&path).await?.expect(200).json();
+        assert_eq!(command["state"], "answered", "after {said}");
+        proven += 1;
+    }
+    Ok(proven)
 }

@@ -226,7 +226,12 @@ async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
         .post("/api/drones/d2/camera/stream/stop")
         .await?
         .expect(200);
-    client.get("/api/drones/d2/camera/frame").await?.expect(409);
+    // An answer waits for the drone's a moment only: with much to do it comes before.
+    eventually("it is known to have stopped", || async {
+        let answer = client.get("/api/drones/d2/camera/frame").await?;
+        Ok((answer.status == http::StatusCode::CONFLICT).then_some(()))
+    })
+    .await?;
     // What was on its way when it was stopped still comes; then, while the first sends a
     // second's worth, nothing.
     eventually("the second is silent beside the first", || async {

@@ -37,7 +37,7 @@ use crate::sources::vehicles::{
 use kinds::{flies, leads_down};
 use restart::Restart;
 use runaway::Runaway;
-use ticket::{Asker, Ticket};
+use ticket::{Asker, Ended, Ticket};
 
 /// How often the guard looks.
 const GUARD_EVERY: Duration = Duration::from_secs(1);
@@ -123,6 +123,8 @@ pub(in super::super) struct CommandExecutor {
     identity: Identity,
     /// Why it is taken for another drone, in words.
     mistaken: Option<Arc<str>>,
+    /// What ended, and who is to be told; no longer than the line.
+    ended: Vec<Ended>,
 }
 
 impl CommandExecutor {
@@ -162,6 +164,7 @@ impl CommandExecutor {
             restart: Restart::default(),
             identity: Identity::default(),
             mistaken: None,
+            ended: Vec::new(),
         }
     }
 

@@ -106,6 +106,7 @@ impl Bench {
 
     /// Notes what was sent. Who it is the drone does not know, as before SDK 2.0.
     pub(super) fn note(&mut self, out: Outgoing) {
+        self.executor.tell_ends();
         let at = self.now.since(BEGAN).as_millis() as u64;
         for command in out {
             if command == Command::Read(Query::SerialNumber) {

@@ -119,6 +119,8 @@ fn what_the_system_did_not_take_is_refused_and_never_told_as_sent() {
     assert_eq!(states, [Queued, Refused]);
     let why = reports[1].why.as_deref().expect("said");
     assert!(why.contains(error), "{why}");
+    assert!(told.try_recv().is_err(), "before it can be looked up");
+    executor.tell_ends();
     assert_eq!(told.try_recv(), Ok(Outcome::Unsent(error.to_owned())));
     assert_eq!(bench.phase(), Phase::Landed);
 }

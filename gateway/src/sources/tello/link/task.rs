@@ -247,7 +247,11 @@ impl<W: Wire> LinkTask<W> {
         let out = self.executor.tick(&about);
         self.transmit(out).await;
         self.tell_interventions();
-        let flight = self.executor.flight(&about);
+    }
+
+    /// Lets everybody see what the executor knows of the drone.
+    fn show_flight(&self) {
+        let flight = self.executor.flight(&self.snapshot());
         let stats = self.executor.stats();
         self.slot().video.ask(self.executor.streams());
         let mut link = self.slot().link();
@@ -310,7 +314,8 @@ impl<W: Wire> LinkTask<W> {
         }
     }
 
-    /// Sends commands, then publishes what came of them: only what left is told as sent.
+    /// Sends commands, then publishes what came of them: only what left is told as sent,
+    /// and nobody is told of an end that cannot be looked up yet.
     async fn transmit(&mut self, mut commands: Outgoing) {
         let mut steps = self.executor.take_reports();
         // Again when one that did not leave lets another go; the line gets shorter.
@@ -329,6 +334,8 @@ impl<W: Wire> LinkTask<W> {
         for step in steps {
             publish(&self.events, &self.slot().plan.id, step);
         }
+        self.show_flight();
+        self.executor.tell_ends();
     }
 
     fn inputs(&self, now: Mono) -> Inputs {

@@ -26,6 +26,12 @@ pub(super) struct Asker {
     pub(super) awaited: bool,
 }
 
+/// What came of a command, not told yet.
+pub(super) struct Ended {
+    pub(super) to: oneshot::Sender<Outcome>,
+    pub(super) outcome: Outcome,
+}
+
 impl Ticket {
     /// The target that it leads to.
     pub(super) fn aim(&self) -> Option<Aim> {

@@ -9,7 +9,7 @@ use super::super::reports::{Report, Wish};
 use super::super::snapshot::Snapshot;
 use super::super::todo::{Do, Todo};
 use super::kinds::{leads_down, restarts};
-use super::ticket::Ticket;
+use super::ticket::{Ended, Ticket};
 use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR};
 use crate::sources::vehicles::{Aim, Outcome, Refusal};
 
@@ -210,9 +210,17 @@ impl CommandExecutor {
             }
             None => self.identity.answered(ticket.command, &outcome, about.now),
         }
-        if let Some(told) = ticket.outcome {
+        if let Some(to) = ticket.outcome {
+            self.ended.push(Ended { to, outcome });
+        }
+    }
+
+    /// Tells those who wait what ended. Called once it can be seen: who hears that the
+    /// video was ended, and asks, is not told that it streams.
+    pub(in super::super::super) fn tell_ends(&mut self) {
+        for Ended { to, outcome } in self.ended.drain(..) {
             // Whoever asked may be gone.
-            let _ = told.send(outcome);
+            let _ = to.send(outcome);
         }
     }
 }
