@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use gateway_tests::gateway::ADMIN_KEY;
-use gateway_tests::{Drone, Flyer, Gateway, WebSocket, drone, eventually, process, simulated};
+use gateway_tests::{
+    Client, Drone, Flyer, Gateway, WebSocket, drone, eventually, process, simulated,
+};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
@@ -13,7 +15,7 @@ use tokio::time::Instant;
 use crate::spread;
 
 /// Commands measured.
-const SAMPLES: usize = 2_000;
+const SAMPLES: usize = 300;
 /// As many drones as may be configured.
 const DRONES: usize = 64;
 /// Listeners, as in the suite's crowd.
@@ -22,7 +24,7 @@ const LISTENERS: usize = 100;
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// Request sent over a kept-alive TLS connection → datagram at the drone.
-/// `stop` is measured: it waits for nothing, and the drone answers at once.
+/// `stop` is measured: it waits for nothing, and the drone answers at once and stands still.
 pub(crate) async fn commands() -> anyhow::Result<()> {
     let gateway = Gateway::builder()
         .drones("lost_after_s = 60.0")
@@ -31,7 +33,15 @@ pub(crate) async fn commands() -> anyhow::Result<()> {
         .await?;
     let peer = Drone::at(gateway.block().host(2)).await?;
     let to = peer.enter_sdk_mode().await?;
-    peer.send(to, &drone::state(80, 60)).await?;
+    // In the air, and it stands still.
+    let _states = peer.stream(
+        to,
+        drone::Shown {
+            motors_run: true,
+            height_cm: 80,
+            battery_pct: 80,
+        },
+    );
     let client = gateway.admin()?;
     eventually("connected", || async {
         let status = client
@@ -55,22 +65,48 @@ pub(crate) async fn commands() -> anyhow::Result<()> {
         sender.ready().await?;
         let start = Instant::now();
         let heard = async {
-            let (text, from) = peer.hear().await?;
-            let at = start.elapsed();
-            anyhow::ensure!(text == "stop", "{text}");
-            peer.send(from, b"ok").await?;
-            anyhow::Ok(at)
+            hears_stop(&peer).await?;
+            anyhow::Ok(start.elapsed())
         };
         let (at, response) = tokio::join!(heard, sender.send_request(request.clone()));
         let response = response?;
         anyhow::ensure!(response.status() == 200, "{}", response.status());
-        response.into_body().collect().await?;
-        reached.push(at?.as_secs_f64() * 1e6);
+        let body = response.into_body().collect().await?.to_bytes();
         answered.push(start.elapsed().as_secs_f64() * 1e6);
+        reached.push(at?.as_secs_f64() * 1e6);
+        let body: serde_json::Value = serde_json::from_slice(&body)?;
+        let id = body["command_id"].as_str().context("an id")?;
+        // It is repeated until the drone is seen to stand, and none of that is the next one.
+        let hears = async { while hears_stop(&peer).await.is_ok() {} };
+        tokio::select! {
+            ended = confirmed(&client, id) => ended?,
+            () = hears => anyhow::bail!("the drone heard nothing more"),
+        }
     }
     spread("stop: request → datagram at the drone", reached);
     spread("stop: request → answer", answered);
     Ok(())
+}
+
+/// Waits for `stop`, answers everything.
+async fn hears_stop(peer: &Drone) -> anyhow::Result<()> {
+    loop {
+        let (text, from) = peer.hear().await?;
+        peer.send(from, b"ok").await?;
+        if text == "stop" {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits until the drone is seen to have done that command.
+async fn confirmed(client: &Client, id: &str) -> anyhow::Result<()> {
+    let path = format!("/api/commands/{id}");
+    eventually("the drone stands", || async {
+        let command = client.get(&path).await?.expect(200).json();
+        Ok((command["state"] == "confirmed").then_some(()))
+    })
+    .await
 }
 
 /// Members of a group, and turns that each is told.

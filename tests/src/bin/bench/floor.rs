@@ -1,6 +1,7 @@
 //! What serving costs at least: programs of a page each that answer every request with the
 //! same bytes, with the gateway's pair, its versions of TLS and its runtime. One reads and
-//! writes tokio-rustls by hand, the other has hyper on top of it.
+//! writes tokio-rustls by hand, the other has hyper on top of it. And a third that tells a
+//! WebSocket of each datagram: the path with nothing judged and nothing kept.
 //!
 //! They are this program again, in processes of their own, so that their CPU can be told.
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use futures_util::SinkExt as _;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -18,9 +20,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::process::{Child, Command};
 use tokio_rustls::TlsAcceptor;
+use tokio_tungstenite::tungstenite::Message;
 
 use gateway_tests::process;
 
@@ -46,6 +49,7 @@ pub(crate) const HEADERS: [(&str, &str); 8] = [
 pub(crate) enum Floor {
     Tls,
     Hyper,
+    Path,
 }
 
 impl Floor {
@@ -53,6 +57,7 @@ impl Floor {
         match self {
             Floor::Tls => "tls",
             Floor::Hyper => "hyper",
+            Floor::Path => "path",
         }
     }
 }
@@ -74,6 +79,7 @@ impl Running {
         let port = match floor {
             Floor::Tls => 9444,
             Floor::Hyper => 9445,
+            Floor::Path => 9446,
         };
         let address = SocketAddr::new(address, port);
         let child = Command::new(std::env::current_exe()?)
@@ -105,7 +111,7 @@ impl Running {
     }
 }
 
-/// The program itself: `--floor tls|hyper ADDRESS TLS-DIRECTORY BYTES`.
+/// The program itself: `--floor tls|hyper|path ADDRESS TLS-DIRECTORY BYTES`.
 pub(crate) async fn serve(arguments: &[String]) -> anyhow::Result<()> {
     let [word, address, tls, bytes] = arguments else {
         anyhow::bail!("--floor WORD ADDRESS DIRECTORY BYTES");
@@ -114,6 +120,9 @@ pub(crate) async fn serve(arguments: &[String]) -> anyhow::Result<()> {
     let acceptor = acceptor(Path::new(tls))?;
     let body = "x".repeat(bytes.parse()?);
     let answer: Arc<[u8]> = answer(&body).into_bytes().into();
+    if word == Floor::Path.word() {
+        return path(&listener, &acceptor, body).await;
+    }
     let is_bare = word == Floor::Tls.word();
     let body = Bytes::from(body);
     loop {
@@ -140,6 +149,26 @@ pub(crate) async fn serve(arguments: &[String]) -> anyhow::Result<()> {
                 }
             }
         });
+    }
+}
+
+/// Whatever comes by UDP, the one listener is told at once.
+async fn path(listener: &TcpListener, acceptor: &TlsAcceptor, body: String) -> anyhow::Result<()> {
+    let socket = UdpSocket::bind(listener.local_addr()?).await?;
+    let message = format!("\"{body}\"");
+    let mut buffer = [0; READ_BYTES];
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        // Who connects without a hand-shake only looks whether it is there.
+        let Ok(stream) = acceptor.accept(stream).await else {
+            continue;
+        };
+        let mut socket_to = tokio_tungstenite::accept_async(stream).await?;
+        loop {
+            socket.recv_from(&mut buffer).await?;
+            socket_to.send(Message::text(message.clone())).await?;
+        }
     }
 }
 

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway_tests::{Drone, Gateway, WebSocket, drone, eventually};
+use gateway_tests::{Client, Drone, Gateway, WebSocket, drone, eventually};
+use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use gateway_tests::process;
 
+use crate::floor::{Floor, Running};
 use crate::spread;
 
 /// Gateways, drones of each, and so alerts measured: the first of each drone, since what
@@ -16,6 +18,8 @@ use crate::spread;
 /// drones are met.
 const ROUNDS: usize = 10;
 const DRONES: u8 = 50;
+/// Of an alert's message.
+const ALERT_BYTES: usize = 500;
 
 /// Datagram sent → alert received on a WebSocket over TLS.
 pub(crate) async fn latency() -> anyhow::Result<()> {
@@ -31,7 +35,38 @@ pub(crate) async fn latency() -> anyhow::Result<()> {
             alerts(state.path()).await.context(name)?,
         );
     }
+    spread(
+        "one UDP and one TLS socket in one program, nothing judged: datagram → message on the WebSocket",
+        least().await?,
+    );
     Ok(())
+}
+
+/// The same by the program that does nothing but tell, as often and as far apart.
+async fn least() -> anyhow::Result<Vec<f64>> {
+    let gateway = Gateway::builder().start().await?;
+    let (host, tls) = (gateway.block().host(1), gateway.state().join("tls"));
+    let running = Running::start(Floor::Path, host, &tls, ALERT_BYTES).await?;
+    let client = Client::https(running.address(), &tls.join("ca.pem"))?;
+    let mut socket = WebSocket::open(&client, "/", &[]).await?;
+    let drone = UdpSocket::bind((gateway.block().host(2), 0)).await?;
+    let mut samples = Vec::new();
+    for _ in 0..ROUNDS * usize::from(DRONES) {
+        for is_measured in [false, true] {
+            let start = Instant::now();
+            drone
+                .send_to(&drone::state(10, 60), running.address())
+                .await?;
+            socket.next().await?;
+            if is_measured {
+                samples.push(start.elapsed().as_secs_f64() * 1e6);
+            } else {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+    running.stop().await?;
+    Ok(samples)
 }
 
 async fn alerts(state: &std::path::Path) -> anyhow::Result<Vec<f64>> {
