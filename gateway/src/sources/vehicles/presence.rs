@@ -123,6 +123,14 @@ impl Presences {
         self.with(operator.session, |flyer| flyer.said).flatten()
     }
 
+    /// Whether that session is over: its socket is closed or its key is good no more, and
+    /// nobody is there. Of what belongs to no session nobody can say.
+    #[must_use]
+    pub fn has_ended(&self, operator: &Operator, now: Mono) -> bool {
+        let goes_on = |flyer: &Flyer| flyer.is_open || flyer.is_there(now);
+        operator.session.is_some() && self.with(operator.session, goes_on) != Some(true)
+    }
+
     /// Whether there is such a session still.
     pub(super) fn knows(&self, id: Option<SessionId>) -> bool {
         self.with(id, |_| ()).is_some()
@@ -249,10 +257,11 @@ mod tests {
     fn a_revoked_session_ends_at_once_and_the_table_is_bounded() {
         let (all, key) = (Presences::default(), "k".into());
         let flies = all.open(&key, None, BEGAN);
-        flies.say(BEGAN);
         let operator = by(&flies);
+        assert!(!all.has_ended(&operator, BEGAN), "its socket is open");
+        flies.say(BEGAN);
         flies.revoke();
-        assert!(!all.is_there(&operator, BEGAN));
+        assert!(!all.is_there(&operator, BEGAN) && all.has_ended(&operator, BEGAN));
         assert_eq!(
             (all.said(&operator), all.knows(operator.session)),
             (None, false)

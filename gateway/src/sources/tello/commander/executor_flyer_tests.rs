@@ -43,6 +43,36 @@ fn a_flyer_who_is_gone_is_missed_and_nobody_else_of_the_key_takes_the_place() {
     );
 }
 
+/// It was a moment in a loaded suite: the first word of presence came after the take-off,
+/// and the key was revoked before the guard looked.
+#[test]
+fn a_flyer_whose_session_ends_before_the_first_look_is_missed() {
+    for says in [true, false] {
+        let mut bench = Bench::flying(80);
+        bench.pass(1_000);
+        let presence = bench
+            .controls
+            .presences()
+            .open(&"a".into(), None, bench.now);
+        let by = Operator {
+            session: Some(presence.id()),
+            id: "a".into(),
+            name: "a".into(),
+        };
+        bench.ask_by(by, UP).expect("taken");
+        bench.hear("ok");
+        if says {
+            presence.say(bench.now);
+            presence.revoke();
+        } else {
+            drop(presence);
+        }
+        bench.sent();
+        bench.pass(5_000);
+        assert_eq!(bench.count(Command::Land), 1, "somebody said so: {says}");
+    }
+}
+
 #[test]
 fn what_belongs_to_no_session_keeps_nobody_up_and_is_not_missed() {
     let mut bench = Bench::flying(80);

@@ -37,6 +37,8 @@ pub(super) struct Flyer {
     pub(super) is_there: bool,
     /// When their session last said so; none of one that has ended.
     pub(super) said: Option<Mono>,
+    /// Whether their session is over.
+    pub(super) has_ended: bool,
 }
 
 /// What the guard sees.
@@ -130,7 +132,8 @@ impl FlightGuard {
                 let is_due = watched.now.since(watched.last_sent) >= KEEP_ALIVE_EVERY;
                 (is_due && watched.may_keep_alive).then_some(Act::KeepAlive)
             }
-            Some(flyer) if self.was_there => self.miss(flyer.said, watched.now),
+            // One that ended between two looks may never have been seen there.
+            Some(flyer) if self.was_there || flyer.has_ended => self.miss(flyer.said, watched.now),
             _ => None,
         }
     }
@@ -172,6 +175,7 @@ mod tests {
         let operator = operator.map(|is_there| Flyer {
             is_there,
             said: None,
+            has_ended: false,
         });
         Watched {
             now,
@@ -230,6 +234,7 @@ mod tests {
             operator: Some(Flyer {
                 is_there: false,
                 said: Some(Mono::from_millis(1_000)),
+                has_ended: false,
             }),
             ..watched(now, None)
         };

@@ -29,6 +29,7 @@ impl CommandExecutor {
             operator: self.operator.as_ref().map(|operator| Flyer {
                 is_there: self.controls.presences().is_there(operator, about.now),
                 said: self.controls.presences().said(operator),
+                has_ended: self.controls.presences().has_ended(operator, about.now),
             }),
             may_keep_alive: about.is_fresh()
                 && self.rival.sign().is_none()
