@@ -1,22 +1,24 @@
-//! The client beside the attack: it asks for the alerts, flies a drone whose battery goes
-//! up and down, and waits for each alert.
+//! The client beside the attack: it asks for the alerts, flies drones whose batteries get
+//! lower by a percent at a time, and waits for the alert of each.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use gateway_tests::{Client, Drone, Gateway, WebSocket, drone};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until};
 
-/// One rule, which fires as often as its value crosses.
-pub(crate) const RULE: &str = "[alerts]\ndefault_rules = false\n[[alerts.rule]]\nname = \"Edge\"\n\
-    metric = \"battery_level\"\noperator = \"<\"\nthreshold = 20\nlevel = \"warning\"\ntype = \"drone\"\n\
-    cooldown_minutes = 0\n";
-/// Between two states of the drone, so that each is judged by itself.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Drones beside the attack, and rules of each: as many alerts can be waited for, since what
+/// comes and goes is told late, and later each time.
+pub(crate) const DRONES: u8 = 24;
+const RULES: u8 = 60;
+/// Threshold of the first of the rules, in percent; each further one is a percent lower.
+const FIRST_PCT: u8 = 80;
+
 /// How often a Tello sends its state.
 const TURN: Duration = Duration::from_millis(100);
 
@@ -24,10 +26,31 @@ pub(crate) struct Healthy {
     client: Client,
     sender: SendRequest<Empty<Bytes>>,
     socket: WebSocket,
-    drone: Drone,
-    to: SocketAddr,
+    drones: Vec<(Drone, SocketAddr)>,
+    /// Alerts that were waited for since the start.
+    alerted: usize,
     answers: Vec<Duration>,
     alerts: Vec<Duration>,
+}
+
+/// Where the drones are in the gateway's block.
+pub(crate) fn hosts() -> std::ops::Range<u8> {
+    4..4 + DRONES
+}
+
+/// The rules that the alerts are of.
+pub(crate) fn rules() -> String {
+    let rules = (0..RULES).map(|step| {
+        format!(
+            "[[alerts.rule]]\nname = \"Edge {step}\"\nmetric = \"battery_level\"\noperator = \"<\"\n\
+             threshold = {}\nlevel = \"warning\"\ntype = \"drone\"\ncooldown_minutes = 0\n",
+            FIRST_PCT - step
+        )
+    });
+    rules.fold(
+        "[alerts]\ndefault_rules = false\n".into(),
+        |all: String, rule| all + &rule,
+    )
 }
 
 impl Healthy {
@@ -36,8 +59,13 @@ impl Healthy {
         let client = gateway
             .reader()?
             .with_source(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)));
-        let drone = Drone::at(gateway.block().host(2)).await?;
-        let to = drone.enter_sdk_mode().await?;
+        let entering = hosts().map(|host| async move {
+            let drone = Drone::at(gateway.block().host(host)).await?;
+            let to = drone.enter_sdk_mode().await?;
+            drone.send(to, &drone::state(100, 60)).await?;
+            anyhow::Ok((drone, to))
+        });
+        let drones = futures_util::future::try_join_all(entering).await?;
         let mut socket = WebSocket::open(&client, "/ws", &[]).await?;
         socket.next_of("system_status").await?;
         let (sender, connection) = handshake(TokioIo::new(client.connect().await?)).await?;
@@ -46,16 +74,16 @@ impl Healthy {
             client,
             sender,
             socket,
-            drone,
-            to,
+            drones,
+            alerted: 0,
             answers: Vec::new(),
             alerts: Vec::new(),
         })
     }
 
     /// Where drones send their state.
-    pub(crate) const fn state_port(&self) -> SocketAddr {
-        self.to
+    pub(crate) fn state_port(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.drones.first().context("a drone")?.1)
     }
 
     /// Asks and waits for so long. That its connection or socket is closed is an error:
@@ -66,17 +94,42 @@ impl Healthy {
             let start = Instant::now();
             self.ask().await?;
             self.answers.push(start.elapsed());
-            self.drone.send(self.to, &drone::state(50, 60)).await?;
-            sleep(PAUSE).await;
-            let start = Instant::now();
-            self.drone.send(self.to, &drone::state(10, 60)).await?;
-            // A drone goes on saying it; a flood may cost one of its datagrams before it is seen.
-            while timeout(TURN, self.socket.next_of("alert")).await.is_err() {
-                self.drone.send(self.to, &drone::state(10, 60)).await?;
-            }
-            self.alerts.push(start.elapsed());
+            let took = self.alert().await?;
+            self.alerts.push(took);
+            // As often as a Tello speaks.
+            sleep_until(start + TURN).await;
         }
         Ok(())
+    }
+
+    /// The next drone gets a percent lower: how long its alert took.
+    async fn alert(&mut self) -> anyhow::Result<Duration> {
+        let (step, turn) = (
+            self.alerted / usize::from(DRONES),
+            self.alerted % usize::from(DRONES),
+        );
+        self.alerted += 1;
+        anyhow::ensure!(
+            step < usize::from(RULES),
+            "no alert is left to wait for: fewer seconds, or more drones"
+        );
+        let (drone, to) = self.drones.get(turn).context("a drone")?;
+        let state = drone::state(FIRST_PCT - 1 - u8::try_from(step)?, 60);
+        let start = Instant::now();
+        drone.send(*to, &state).await?;
+        // It goes on saying it; a flood may cost one of its datagrams before it is seen.
+        let mut says = tokio::time::interval_at(start + TURN, TURN);
+        loop {
+            tokio::select! {
+                alert = self.socket.next_of("alert") => {
+                    // (One that was silent for its turn may be told as lost.)
+                    if alert?.to_string().contains("battery_level") {
+                        return Ok(start.elapsed());
+                    }
+                }
+                _ = says.tick() => drone.send(*to, &state).await?,
+            }
+        }
     }
 
     async fn ask(&mut self) -> anyhow::Result<()> {

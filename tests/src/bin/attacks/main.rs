@@ -109,13 +109,15 @@ impl std::fmt::Display for Seen {
 }
 
 async fn attack(kind: &kinds::Kind, length: Duration, waves: usize) -> anyhow::Result<Seen> {
-    let gateway = Gateway::builder()
+    let builder = healthy::hosts().fold(Gateway::builder(), |builder, host| {
+        builder.drone(&format!("d{host}"), host)
+    });
+    let gateway = builder
         .as_the_service()
-        .drone("d1", 2)
         // Limits of requests a minute would end most of it at once, the healthy client's as well.
         .access("rate_limit_enabled = false")
         .server("handshake_timeout_s = 2\nheader_timeout_s = 2\nbody_timeout_s = 5\nwrite_timeout_s = 5")
-        .config(healthy::RULE)
+        .config(&healthy::rules())
         .start()
         .await?;
     let pid = gateway.pid().context("not running")?;
@@ -128,7 +130,7 @@ async fn attack(kind: &kinds::Kind, length: Duration, waves: usize) -> anyhow::R
 
     let (mut most, mut left) = (before, vec![before]);
     while left.len() <= waves {
-        let target = Target::of(&gateway, healthy.state_port())?;
+        let target = Target::of(&gateway, healthy.state_port()?)?;
         let attackers = (kind.begin)(target);
         let end = Instant::now() + length;
         while Instant::now() < end {
