@@ -5,7 +5,7 @@
 //! `Documentation/ABI/testing/sysfs-class-power`,
 //! `Documentation/ABI/testing/sysfs-bus-mmc` and `net/wireless/wext-proc.c`.
 
-use crate::battery::Curve;
+use crate::battery::{Curve, percent_left};
 use crate::sensor::Absence;
 
 /// Current below which a battery is neither charged nor discharged: a board
@@ -80,6 +80,8 @@ pub(crate) enum Decode {
     },
     /// A battery voltage turned into a percentage.
     Charge { volts: Linear, curve: Curve },
+    /// The file and those beside it, see [`percent_left`].
+    Share,
     /// `capacity_level` of a battery as a share: a gauge that says no more.
     Level,
     /// The flag is set when a current in milliamperes, times `sign`, is more than noise.
@@ -151,6 +153,7 @@ impl Decode {
                 field => Ok(decimal(field.unwrap_or_default())? / per),
             },
             Decode::Charge { volts, curve } => Ok(curve.percent(volts.apply(bytes)?)),
+            Decode::Share => percent_left(bytes),
             Decode::Level => level(bytes),
             Decode::OneWire => one_wire(bytes),
             Decode::Flowing { sign } => Ok(flag(decimal(bytes)? * sign > IDLE_MA)),
@@ -164,7 +167,7 @@ fn flag(set: bool) -> f64 {
 }
 
 /// Blank-separated fields.
-fn fields(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn fields(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes
         .split(|b| b.is_ascii_whitespace() || *b == 0)
         .filter(|f| !f.is_empty())

@@ -105,6 +105,8 @@ struct ConditionState {
     subject: Arc<str>,
     /// None while it is only inherited.
     what: Option<Condition>,
+    /// The sensors that `what` names.
+    sensors: Vec<Arc<str>>,
     transition: PendingTransition,
     stands: bool,
     /// When it was inherited, until it is raised in this run.
@@ -159,6 +161,7 @@ pub(super) struct ConditionChange {
     pub key: Arc<str>,
     pub subject: Arc<str>,
     pub what: Option<Condition>,
+    pub sensors: Vec<Arc<str>>,
     pub transition: Transition,
     /// Whether the alert that stands takes the words of `what`.
     pub reworded: bool,
@@ -177,8 +180,18 @@ impl Conditions {
         }
     }
 
-    /// True: the committer has something to do.
+    /// As [`Conditions::raise_naming`], of no sensor.
     pub(super) fn raise(&mut self, condition: Condition, now: Mono) -> bool {
+        self.raise_naming(condition, Vec::new(), now)
+    }
+
+    /// Raises what is of those sensors. True: the committer has something to do.
+    pub(super) fn raise_naming(
+        &mut self,
+        condition: Condition,
+        sensors: Vec<Arc<str>>,
+        now: Mono,
+    ) -> bool {
         let known = self.position(condition.key, &condition.subject);
         let index = match known {
             Some(index) => index,
@@ -195,7 +208,7 @@ impl Conditions {
             }
         };
         let state = &mut self.states[index];
-        (state.inherited, state.let_go) = (None, false);
+        (state.inherited, state.let_go, state.sensors) = (None, false, sensors);
         if !state.stands {
             state.begin_with(condition, now);
             return true;
@@ -350,6 +363,7 @@ impl ConditionState {
             key,
             subject,
             what: None,
+            sensors: Vec::new(),
             transition: PendingTransition::NONE,
             stands: false,
             inherited: None,
@@ -436,6 +450,7 @@ impl ConditionState {
             key: self.key.clone(),
             subject: self.subject.clone(),
             what: self.worded(),
+            sensors: self.sensors.clone(),
             transition: transition.unwrap_or(Transition::NONE),
             reworded,
             raised_at: self.raised_at,

@@ -20,10 +20,6 @@ pub(super) const REFUSED: &str = "board_description_refused";
 pub(super) const LEFT_OUT: &str = "board_sensors_left_out";
 /// Key of the condition that a bus or a device does not come back from a read.
 pub(super) const STUCK: &str = "board_bus_stuck";
-/// What stands between a lost metric and its sensors, which a later run looks for by it.
-pub(super) const NO_LONGER_KNOWN: &str = " is no longer known: ";
-/// What stands between two of them.
-pub(super) const AND_OF: &str = "; ";
 /// What a person reads of many; the others are counted.
 const MAX_NAMED: usize = 6;
 
@@ -204,9 +200,9 @@ pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], is_held: bool
 }
 
 /// Sensors that an earlier run told of, and that this one does not meet.
-pub(super) fn not_met(metric: Metric, names: &[&str]) -> Condition {
+pub(super) fn not_met(metric: Metric, names: &[Arc<str>]) -> Condition {
     let why = "it is not there since the gateway was started";
-    let each = |name: &&str| lost_as(name, name, &why);
+    let each = |name: &Arc<str>| lost_as(name, name, &why);
     Condition {
         key: LOST,
         subject: subject(metric),
@@ -226,10 +222,9 @@ fn lost_as(label: &str, name: &str, why: &dyn fmt::Display) -> String {
     format!("{label} ({name}): {why}")
 }
 
-/// Names all of them: they are what a later run remembers.
 fn lost_message(metric: Metric, each: impl Iterator<Item = String>) -> String {
     let all: Vec<String> = each.collect();
-    format!("{metric}{NO_LONGER_KNOWN}{}", all.join(AND_OF))
+    format!("{metric} is no longer known: {}", named(&all, "; "))
 }
 
 /// A second alarm, which the rule that told the first cannot tell.
