@@ -145,6 +145,12 @@ impl Pipeline {
         rules.filter(is_about).collect()
     }
 
+    /// Changes whenever rules do; and now and then otherwise.
+    #[must_use]
+    pub fn rules_version(&self) -> u64 {
+        self.alerts.version()
+    }
+
     /// Whether people have seen what is open about `subject`. A condition raised a
     /// moment ago may not be open yet.
     #[must_use]

@@ -300,6 +300,7 @@ async fn radios_that_came_and_went_hold_no_places() {
         fs::create_dir_all(bench.tree.path().join(&path).join("wireless")).expect("made");
         put(bench.tree.path(), &format!("{path}/operstate"), "up\n");
     };
+    put(bench.tree.path(), "proc/net/wireless", "head\nhead\n");
     radio(&bench, "wlan0");
     bench.round();
     let per_radio = {
