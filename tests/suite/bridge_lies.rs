@@ -32,7 +32,10 @@ async fn a_board_that_renames_its_sensor_at_each_start_takes_no_places_from_a_st
     liar.now(|ways| ways.value = f32::INFINITY);
     let lost = alert(&admin, "Bridge Sensor Lost", "bridge/mast/probe19", stands).await?;
     let text = lost["message"].as_str().unwrap();
-    assert!(text.contains("inf") && text.contains("-40 to 125"), "{text}");
+    assert!(
+        text.contains("inf") && text.contains("-40 to 125"),
+        "{text}"
+    );
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use gateway_tests::eventually;
 use serde_json::Value;
 
 use super::machine::{Machine, rule, says, value};
-use super::{alert, is_over, sensor, stands};
+use super::{WIRELESS, alert, is_over, sensor, stands};
 
 /// The fan's chip gets another number with each start of its driver, and its fan stops.
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn a_fan_is_judged_whatever_number_its_chip_has() -> anyhow::Result<()> {
     let stopped = alert(&admin, "Fan Stopped", stands).await?;
     assert!(says(&stopped, "Intake"), "{stopped}");
     // The other one turns, and says nothing for it.
-    value(&admin, "hwmon:nct6775:fan1", 900.0).await?;
+    value(&admin, "hwmon:nct6775@nct6775.656:fan1", 900.0).await?;
     write(chip.join("fan1_input"), "2000\n")?;
     alert(&admin, "Fan Stopped", is_over).await?;
     Ok(())
@@ -256,6 +256,7 @@ async fn a_lost_link_names_its_radio() -> anyhow::Result<()> {
         create_dir_all(board.at(&format!("sys/class/net/{radio}/wireless")))?;
         board.put(&format!("sys/class/net/{radio}/operstate"), "up\n");
     }
+    board.put("proc/net/wireless", WIRELESS);
     let gateway = board.run("").await?;
     let admin = gateway.admin()?;
     value(&admin, "net:wlan1:up", 1.0).await?;

@@ -102,8 +102,8 @@ async fn a_loose_battery_gauge_is_one_alert() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A gauge whose files cannot both be so, from the start: a fault that is told, and no
-/// word about an empty battery.
+/// A gauge whose files cannot both be so, from the start: a fault that is told, also beside
+/// another battery that is well, and no word about an empty one.
 #[tokio::test]
 async fn a_gauge_that_contradicts_itself_is_told_as_faulty() -> anyhow::Result<()> {
     let board = Machine::new();
@@ -114,10 +114,16 @@ async fn a_gauge_that_contradicts_itself_is_told_as_faulty() -> anyhow::Result<(
         ("energy_full", "50000000"),
     ];
     board.supply("BAT0", &files);
+    let other = board.supply("BAT1", &[("type", "Battery"), ("capacity", "90")]);
     let gateway = board.run("").await?;
     let admin = gateway.admin()?;
     let faulty = alert(&admin, "Board Sensor Faulty", stands).await?;
-    assert!(says(&faulty, "contradicts itself"), "{faulty}");
+    assert!(
+        says(&faulty, "contradicts itself") && !says(&faulty, "BAT1"),
+        "{faulty}"
+    );
+    let details = faulty["details"].as_str().unwrap();
+    assert!(details.contains("others are judged"), "{details}");
     let titles = super::titles(&admin).await?;
     assert!(
         !titles.iter().any(|title| title.contains("Battery")),
@@ -127,6 +133,9 @@ async fn a_gauge_that_contradicts_itself_is_told_as_faulty() -> anyhow::Result<(
     let reason =
         "mfg_drone_board_sensor_fresh{sensor=\"power:BAT0:charge\",reason=\"contradicted\"} 0";
     assert!(page.contains(reason), "{page}");
+    write(other.join("capacity"), "15\n")?;
+    let low = alert(&admin, "Low Battery", stands).await?;
+    assert!(says(&low, "BAT1"), "{low}");
     Ok(())
 }
 
@@ -190,10 +199,45 @@ async fn a_battery_of_any_name_is_waited_for_after_a_restart() -> anyhow::Result
     Ok(())
 }
 
-/// The table is full of what is there: what found no place is named, and has one as soon as
-/// something else goes.
+/// A store of before has no file of its alerts' sensors, a damaged one is as good as none:
+/// the words say them once, and then the file does.
 #[tokio::test]
-async fn what_finds_no_place_is_named_and_gets_the_next() -> anyhow::Result<()> {
+async fn an_older_store_s_alerts_are_of_their_sensors() -> anyhow::Result<()> {
+    let board = Machine::new();
+    board.supply("BAT0", &[("type", "Battery"), ("capacity", "90")]);
+    let battery = board.supply("BAT1", &[("type", "Battery"), ("capacity", "12")]);
+    let mut gateway = board.run("").await?;
+    let admin = gateway.admin()?;
+    let low = alert(&admin, "Low Battery", stands).await?;
+    let file = gateway.state().join("alert_sensors.json");
+    let kept = std::fs::read_to_string(&file)?;
+    assert!(kept.contains("power:BAT1:charge"), "{kept}");
+    let is_low = |alert: &Value| alert["id"] == low["id"];
+    for damage in [None, Some("not for us")] {
+        gateway.stop().await?;
+        match damage {
+            None => remove_file(&file)?,
+            Some(text) => write(&file, text)?,
+        }
+        let away = board.at("away");
+        rename(&battery, &away)?;
+        gateway.restart().await?;
+        let admin = gateway.admin()?;
+        let not_met = |alert: &Value| stands(alert) && says(alert, "power:BAT1:charge");
+        alert(&admin, "Board Sensor Lost", not_met).await?;
+        assert!(stands(&alert(&admin, "Low Battery", is_low).await?));
+        let kept = std::fs::read_to_string(&file)?;
+        assert!(kept.contains("power:BAT1:charge"), "{kept}");
+        rename(&away, &battery)?;
+        alert(&admin, "Board Sensor Lost", is_over).await?;
+    }
+    Ok(())
+}
+
+/// The table is full of what is there: a battery has a place all the same, what gave it up
+/// is named, and has one again as soon as something else goes.
+#[tokio::test]
+async fn a_battery_finds_a_place_in_a_full_table() -> anyhow::Result<()> {
     let board = Machine::new();
     for number in 1..boards::MAX_SENSORS as u32 {
         board.zone(number, &format!("probe{number}"), "21000\n");
@@ -202,11 +246,11 @@ async fn what_finds_no_place_is_named_and_gets_the_next() -> anyhow::Result<()> 
     let admin = gateway.admin()?;
     value(&admin, "thermal:probe200", 21.0).await?;
     board.supply("ups", &[("type", "UPS"), ("capacity", "4")]);
-    let full = alert(&admin, "Board Sensors Left Out", stands).await?;
-    assert!(says(&full, "power:ups:charge"), "{full}");
-    remove_dir_all(board.at("sys/class/thermal/thermal_zone200"))?;
     let empty = alert(&admin, "Critical Battery", stands).await?;
     assert!(says(&empty, "power:ups:charge"), "{empty}");
+    let full = alert(&admin, "Board Sensors Left Out", stands).await?;
+    assert!(says(&full, "thermal:probe"), "{full}");
+    remove_dir_all(board.at("sys/class/thermal/thermal_zone200"))?;
     alert(&admin, "Board Sensors Left Out", is_over).await?;
     Ok(())
 }

@@ -171,9 +171,19 @@ pub(super) fn subject(metric: Metric) -> Arc<str> {
     format!("{BOARD_SENSOR_PREFIX}{metric}").into()
 }
 
-/// Sensors of a metric are missing, each with why; if `is_held`, another value is there and
-/// does not count.
-pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], is_held: bool) -> Condition {
+/// What the loss of some sensors of a metric means for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    /// There is none with a value.
+    None,
+    /// They are judged.
+    Judged,
+    /// Their values do not count while they are better.
+    Held,
+}
+
+/// Sensors of a metric are missing, each with why.
+pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], others: Others) -> Condition {
     let is_faulty = |(_, why): &(&Sensor, Absence)| why.is_fault();
     let each = |(sensor, why): &(&Sensor, Absence)| lost_as(&sensor.label, &sensor.name, why);
     let sources = missing.iter().map(|(sensor, _)| &*sensor.source);
@@ -189,9 +199,10 @@ pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], is_held: bool
             false => "Board Sensor Lost",
         },
         message: lost_message(metric, missing.iter().map(each)),
-        details: Some(match is_held {
-            true => STANDS_UNTIL.to_owned(),
-            false => format!(
+        details: Some(match others {
+            Others::Held => STANDS_UNTIL.to_owned(),
+            Others::Judged => "The others are judged without it.".to_owned(),
+            Others::None => format!(
                 "{} does not answer. Rules on {metric} cannot fire until it does.",
                 sources.join(" and ")
             ),

@@ -4,7 +4,7 @@ use alerting::{BOARD_FURTHER_ALARM as FURTHER, BOARD_SENSOR_LOST as LOST};
 use boards::{Absence, MAX_SENSORS, Sensor};
 use readings::BOARD;
 
-use super::conditions::{lost, subject};
+use super::conditions::{Others, lost, subject};
 use super::loss::{GUARDED, LossNotice};
 use super::mapping::Waited;
 use super::{Watch, conditions, loss};
@@ -97,8 +97,12 @@ impl Watch {
                     let missing: Vec<(&Sensor, Absence)> = loss::missing(group, value, waited)
                         .map(|(index, why)| (sensors.sensor(index), why))
                         .collect();
-                    let is_held = group.missed(value, waited).next().is_some();
-                    let condition = lost(metric, &missing, is_held);
+                    let others = match loss::has_value(group, value) {
+                        _ if group.missed(value, waited).next().is_some() => Others::Held,
+                        true => Others::Judged,
+                        false => Others::None,
+                    };
+                    let condition = lost(metric, &missing, others);
                     let names = missing
                         .iter()
                         .map(|(sensor, _)| sensor.name.as_str().into());

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use boards::{Absence, Freshness, SensorIndex};
 
-use super::mapping::{Group, Waited};
+use super::mapping::{Group, MISSED, Waited};
 use crate::sources::loss::{LossChange, LossDetector};
 use readings::Metric;
 
@@ -71,20 +71,21 @@ pub(super) enum State {
 
 /// The members of `group` that are missing, and why. A group that has a value misses
 /// those all the same that had one and must not be left to the others: of two batteries
-/// the one taken out may be the empty one.
+/// the one taken out may be the empty one, and of one that says what cannot be nobody knows
+/// which it is.
 pub(super) fn missing<'a>(
     group: &'a Group,
     value_of: impl Fn(SensorIndex) -> Freshness + Copy + 'a,
     waited: Waited<'a>,
 ) -> impl Iterator<Item = (SensorIndex, Absence)> + 'a {
     let is_any_missed = group.missed(value_of, waited).next().is_some();
-    let is_told = GUARDED.contains(&group.mapping.metric) && !has_value(group, value_of);
+    let is_guarded = GUARDED.contains(&group.mapping.metric);
+    let is_told = is_guarded && !is_any_missed && !has_value(group, value_of);
     let is_link = matches!(group.mapping.metric, Metric::WifiLink | Metric::WifiSignal);
     let members = group.members.iter();
     members.filter_map(move |index| {
         let now = value_of(*index);
-        if is_any_missed {
-            let missed = group.missed_member(*index, now, waited)?;
+        if let Some(missed) = group.missed_member(*index, now, waited) {
             return Some((missed.index, missed.why));
         }
         match now {
@@ -98,13 +99,15 @@ pub(super) fn missing<'a>(
             | Freshness::Absent(Absence::Unavailable(_) | Absence::NotYetRead)
             | Freshness::Stale { why: None, .. } => None,
             Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => {
-                is_told.then_some((*index, why))
+                let is_faulty = why.is_fault() && MISSED.contains(&group.mapping.metric);
+                (is_told || is_faulty).then_some((*index, why))
             }
         }
     })
 }
 
-fn has_value(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) -> bool {
+/// Whether one of its sensors has a value.
+pub(super) fn has_value(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) -> bool {
     let mut values = group.members.iter().map(|index| value_of(*index));
     values.any(|now| matches!(now, Freshness::Fresh(_)))
 }

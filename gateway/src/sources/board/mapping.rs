@@ -15,7 +15,7 @@ use readings::{Metric, Reading};
 /// The metrics of which any member that is gone is missed, whatever it said: one that
 /// was taken out may be worse by now. Of every other metric those are missed that keep
 /// an alert standing ([`Waited::standing`]): what is left must not end it.
-const MISSED: [Metric; 4] = [
+pub(super) const MISSED: [Metric; 4] = [
     Metric::BatteryLevel,
     Metric::Undervoltage,
     Metric::Throttled,
