@@ -45,6 +45,12 @@ const LITHIUM: [(f64, f64); 10] = [
     (4.20, 100.0),
 ];
 
+/// Less than any cell has that is still one.
+pub(crate) const NO_CELL_V: f64 = 0.5;
+/// What such a voltage means.
+pub(crate) const NO_VOLTAGE: Absence =
+    Absence::Unavailable("no battery is inserted: it has no voltage");
+
 impl Curve {
     /// So many lithium cells in series, of a kind that nobody told; at least one.
     pub(crate) fn lithium(cells: u8) -> Option<Curve> {
@@ -65,6 +71,14 @@ impl Curve {
             (None, Some(&(_, first))) => first,
             // A curve has two points at least.
             (None, None) => 0.0,
+        }
+    }
+
+    /// The same, unless there is no battery.
+    pub(crate) fn percent_if_any(&self, battery_v: f64) -> Result<f64, Absence> {
+        match battery_v / f64::from(self.cells) < NO_CELL_V {
+            true => Err(NO_VOLTAGE),
+            false => Ok(self.percent(battery_v)),
         }
     }
 

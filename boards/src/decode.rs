@@ -152,7 +152,7 @@ impl Decode {
                 Some(b"-") => Err(Absence::Unavailable(none)),
                 field => Ok(decimal(field.unwrap_or_default())? / per),
             },
-            Decode::Charge { volts, curve } => Ok(curve.percent(volts.apply(bytes)?)),
+            Decode::Charge { volts, curve } => curve.percent_if_any(volts.apply(bytes)?),
             Decode::Share => percent_left(bytes),
             Decode::Level => level(bytes),
             Decode::OneWire => one_wire(bytes),

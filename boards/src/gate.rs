@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::pread;
 
-use crate::battery::percent_left;
+use crate::battery::{NO_CELL_V, NO_VOLTAGE, percent_left};
 use crate::decode::decimal;
 use crate::sensor::Absence;
 
@@ -29,6 +29,9 @@ pub(crate) enum GateKind {
     /// is nearly full is empty, and where there is no voltage there is no battery. A gauge
     /// that lost its memory says 0 %, and one without a battery too.
     Cells(u8),
+    /// power_supply `voltage_now` of a battery that is taken for one cell, because nobody
+    /// says how many it has.
+    OneCell,
     /// power_supply `status` beside a charge: none that is full is empty.
     Full,
     /// power_supply `energy_now` or `charge_now` beside a charge, with the `…_full` that the
@@ -40,8 +43,6 @@ pub(crate) enum GateKind {
 
 /// A lithium cell with so much, µV, has a fifth of its charge at least.
 const NOT_EMPTY_UV: f64 = 3_600_000.0;
-/// Less than any cell has that is still one, µV.
-const NO_CELL_UV: f64 = 500_000.0;
 /// More than any lithium cell has: there are more of them than was thought.
 const MORE_THAN_ONE_UV: f64 = 4_450_000.0;
 
@@ -115,9 +116,7 @@ impl GateKind {
                 .is_ok_and(|value| value == 0.0)
                 .then_some(Absence::Unavailable("no battery is inserted")),
             GateKind::Cells(cells) => match decimal(bytes).ok()? / f64::from(cells) {
-                cell if cell < NO_CELL_UV => Some(Absence::Unavailable(
-                    "no battery is inserted: it has no voltage",
-                )),
+                cell if cell < NO_CELL_V * 1e6 => Some(NO_VOLTAGE),
                 cell if (NOT_EMPTY_UV..=MORE_THAN_ONE_UV).contains(&cell) => {
                     Some(Absence::Contradicted(
                         "the gauge says 0 %, the voltage is not an empty battery's",
@@ -133,6 +132,9 @@ impl GateKind {
                         "the gauge says 0 %, and that the battery is full",
                     ))
             }
+            GateKind::OneCell => decimal(bytes)
+                .is_ok_and(|microvolts| microvolts > MORE_THAN_ONE_UV)
+                .then_some(Absence::Unavailable("nobody says how many cells it has")),
             // It takes two files.
             GateKind::Counted => None,
             GateKind::Mode => bytes

@@ -179,3 +179,29 @@ fn another_pack_in_the_same_bay_holds_what_it_holds() {
     let nothing = bay.after(&[("energy_full_design", "0")]);
     assert_eq!(nothing.value(), None, "never a division by nothing");
 }
+
+/// A place of which only the voltage is told: without a battery it is nothing, not 0 %.
+#[test]
+fn a_place_without_a_voltage_is_no_empty_battery() {
+    let mut bay = Battery::of(&[("voltage_now", "3800000")]);
+    assert_eq!(bay.after(&[]).value(), Some(58.0));
+    let taken_out = bay.after(&[("voltage_now", "12000")]);
+    assert!(
+        matches!(
+            taken_out,
+            Freshness::Stale {
+                why: Some(Absence::Unavailable(_)),
+                ..
+            }
+        ),
+        "{taken_out:?}"
+    );
+    assert_eq!(bay.after(&[("voltage_now", "3000000")]).value(), Some(0.0));
+    // Three cells where one was: nobody says so.
+    assert_eq!(bay.after(&[("voltage_now", "11100000")]).value(), None);
+    // One that is put in later.
+    let mut empty = Battery::of(&[("voltage_now", "0"), ("present", "0")]);
+    assert_eq!(empty.after(&[]).value(), None);
+    let put_in = empty.after(&[("voltage_now", "3300000"), ("present", "1")]);
+    assert_eq!(put_in.value(), Some(5.0));
+}

@@ -6,7 +6,7 @@ mod share;
 use super::chip::Chip;
 use super::hat::hat_of;
 use super::{Draft, Search};
-use crate::battery::Curve;
+use crate::battery::{Curve, NO_CELL_V};
 use crate::decode::{Decode, Linear};
 use crate::gate::GateKind;
 use crate::location::Location;
@@ -427,10 +427,14 @@ fn estimate(search: &mut Search, supply: &Supply) {
         draft.role = Role::Other;
     }
     supply.add_as(search, "voltage_now", "estimate", draft);
+    if supply.hat.is_none() && !search.tree.exists(&supply.file("voltage_max_design")) {
+        let volts = supply.file("voltage_now");
+        search.gate_last(&volts, volts.clone(), GateKind::OneCell);
+    }
 }
 
 /// Lithium cells in series: by the voltage the battery is made for, else one, if its
-/// voltage is one cell's.
+/// voltage is one cell's, or none is in its place yet.
 fn cells(search: &Search, supply: &Supply) -> Option<u8> {
     let text = |file: &str| search.tree.text(&supply.file(file));
     let volts = |file: &str| Some(search.tree.number(&supply.file(file))? / 1e6);
@@ -446,7 +450,7 @@ fn cells(search: &Search, supply: &Supply) -> Option<u8> {
             is_full.then_some(cells as u8)
         }
         None => volts("voltage_now")
-            .is_some_and(|now| (2.5..=4.45).contains(&now))
+            .is_some_and(|now| (2.5..=4.45).contains(&now) || now < NO_CELL_V)
             .then_some(1),
     }
 }

@@ -208,7 +208,10 @@ impl Conditions {
             }
         };
         let state = &mut self.states[index];
-        (state.inherited, state.let_go, state.sensors) = (None, false, sensors);
+        (state.inherited, state.let_go) = (None, false);
+        // Of many its words may name the same few.
+        let is_of_others = state.sensors != sensors;
+        state.sensors = sensors;
         if !state.stands {
             state.begin_with(condition, now);
             return true;
@@ -224,7 +227,7 @@ impl Conditions {
             state.begin_with(condition, now);
             return true;
         }
-        state.reword(condition);
+        state.reword(condition, is_of_others);
         state.words.take_turn(&self.ends, now)
     }
 
@@ -397,13 +400,14 @@ impl ConditionState {
 
     /// It stands, and is as `condition` says now: a repetition changes nothing, and one
     /// that is less grave not the level.
-    fn reword(&mut self, condition: Condition) {
+    fn reword(&mut self, condition: Condition, is_of_others: bool) {
         let level = self
             .what
             .as_ref()
             .map_or(condition.level, |known| known.level);
         let condition = Condition { level, ..condition };
-        if self.what.as_ref() == Some(&condition) || is_event(&self.key) {
+        let is_same = !is_of_others && self.what.as_ref() == Some(&condition);
+        if is_same || is_event(&self.key) {
             return;
         }
         // What waits to be told is told in its newest words.
