@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decode::{decimal, fields};
+use crate::number::{decimal, fields};
 use crate::sensor::Absence;
 
 /// Points of a curve. Twenty draw any cell's; more is a mistake in a profile.

@@ -6,6 +6,7 @@
 //! `Documentation/ABI/testing/sysfs-bus-mmc` and `net/wireless/wext-proc.c`.
 
 use crate::battery::{Curve, percent_left};
+use crate::number::{decimal, fields};
 use crate::sensor::Absence;
 
 /// Current below which a battery is neither charged nor discharged: a board
@@ -164,32 +165,6 @@ impl Decode {
 
 fn flag(set: bool) -> f64 {
     if set { 1.0 } else { 0.0 }
-}
-
-/// Blank-separated fields.
-pub(crate) fn fields(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes
-        .split(|b| b.is_ascii_whitespace() || *b == 0)
-        .filter(|f| !f.is_empty())
-}
-
-/// A decimal number standing alone. Stricter than Rust's own parser, which
-/// takes `nan`, `inf` and exponents, none of which a driver prints.
-pub(crate) fn decimal(bytes: &[u8]) -> Result<f64, Absence> {
-    let mut all = fields(bytes);
-    let (Some(field), None) = (all.next(), all.next()) else {
-        return Err(Absence::NotANumber);
-    };
-    if !field
-        .iter()
-        .all(|b| b.is_ascii_digit() || b"+-.".contains(b))
-    {
-        return Err(Absence::NotANumber);
-    }
-    std::str::from_utf8(field)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or(Absence::NotANumber)
 }
 
 /// A hexadecimal word standing alone, with or without `0x`.

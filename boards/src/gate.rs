@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::pread;
 
 use crate::battery::{NO_CELL_V, NO_VOLTAGE, percent_left};
-use crate::decode::decimal;
+use crate::number::decimal;
 use crate::sensor::Absence;
 
 /// Longer than any word a gate holds.

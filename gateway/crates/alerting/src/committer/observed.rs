@@ -136,21 +136,31 @@ impl Committer {
             reword(draft, book, cause, (&subject, &sensors), condition);
         }
         if let Some(condition) = what.filter(|_| transition.raised && !known) {
-            let alert = Alert {
-                title: condition.title.into(),
-                message: condition.message,
-                details: condition.details,
-                origin: key.clone(),
-                level: condition.level,
-                alert_type: condition.alert_type,
-                subject: subject.clone(),
-                sensors,
-                ..self.blank(moment, raised_at)
-            };
+            let alert = self.of_condition(condition, sensors, moment, raised_at);
             draft.add(alert, raised_at);
         }
         if transition.raised && !transition.stands {
             end(draft);
+        }
+    }
+
+    fn of_condition(
+        &mut self,
+        condition: Condition,
+        sensors: Vec<Arc<str>>,
+        moment: Moment,
+        at: Mono,
+    ) -> Alert {
+        Alert {
+            title: condition.title.into(),
+            message: condition.message,
+            details: condition.details,
+            origin: condition.key.into(),
+            level: condition.level,
+            alert_type: condition.alert_type,
+            subject: condition.subject,
+            sensors,
+            ..self.blank(moment, at)
         }
     }
 
