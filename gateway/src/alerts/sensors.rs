@@ -44,6 +44,8 @@ impl Named {
 pub(super) struct SensorFile {
     file: Option<StateFile>,
     kept: Mutex<Kept>,
+    /// Held by each write to its end: the committer gives up a slow one, and begins another.
+    writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -66,6 +68,7 @@ impl SensorFile {
         SensorFile {
             file: Some(file),
             kept: Mutex::new(kept),
+            writing: Arc::default(),
         }
     }
 
@@ -115,7 +118,8 @@ impl SensorFile {
             kept.entries.clone()
         };
         if let Some(file) = &self.file {
-            file.write(&entries).await?;
+            let guard = self.writing.clone().lock_owned().await;
+            file.write_holding(&entries, guard).await?;
         }
         let mut kept = self.lock();
         // (There is one committer: nothing came in between.)
