@@ -46,8 +46,9 @@ const NOT_EMPTY_UV: f64 = 3_600_000.0;
 /// More than any lithium cell has: there are more of them than was thought.
 const MORE_THAN_ONE_UV: f64 = 4_450_000.0;
 
-/// More than two models of one battery differ by, %: reserves and the cold make a fifth.
-const CONTRADICTS_PCT: f64 = 30.0;
+/// More than two models of one battery differ by, %: reserves make a fifth, and common
+/// gauges (bq27xxx) allow for the cold in what is full and not in what is left, a third.
+const CONTRADICTS_PCT: f64 = 40.0;
 
 /// The file and its kind.
 #[derive(Debug)]
@@ -99,7 +100,8 @@ fn read<'a>(path: &Path, buffer: &'a mut [u8; GATE_BYTES]) -> Option<&'a [u8]> {
 /// that has not learned what full is has counted nothing.
 fn contradicted(value: &[u8], now: f64, full: f64) -> Option<Absence> {
     let charge = percent_left(value).ok()?;
-    let counted = 100.0 * now / full;
+    // In the cold more may be left than is full.
+    let counted = (100.0 * now / full).clamp(0.0, 100.0);
     let is_apart = full > 0.0 && (charge - counted).abs() > CONTRADICTS_PCT;
     is_apart.then_some(Absence::Contradicted(
         "the charge, and the energy or charge that the gauge has counted, are far apart",
@@ -169,6 +171,8 @@ mod tests {
         assert!(is_closed(b"4\n", 45e6, 50e6));
         // A reserve of a fifth, and the cold.
         assert!(!is_closed(b"60\n", 42e6, 50e6));
+        assert!(!is_closed(b"65\n", 75e6, 50e6));
+        assert!(is_closed(b"50\n", 2e6, 50e6));
         // What is full was never learned.
         assert!(!is_closed(b"80\n", 2e6, 0.0));
         assert!(!is_closed(b"80\n", 2e6, -1.0));
