@@ -175,7 +175,8 @@ proptest! {
         let mut now_ms = 0;
         for step in &steps {
             do_move(step, &mut monitors, &bench);
-            for _ in 0..60 {
+            // (No whole number of searches: a step comes between two of them, too.)
+            for _ in 0..61 {
                 now_ms += 2_000;
                 bench.sample(now_ms);
                 for (index, sensor) in bench.board.sensors().iter() {
