@@ -1,10 +1,14 @@
-//! Charge left in a battery, from its voltage, where no gauge counts it.
+//! Charge left in a battery: as its gauge has counted it, or from its voltage where no
+//! gauge does.
 //!
 //! A lithium cell's voltage says little in the middle of its charge and sags
 //! under load, so the result is an estimate and every sensor made from it says
 //! so. The curve comes from a profile; nothing here knows a product.
 
 use serde::{Deserialize, Serialize};
+
+use crate::number::{decimal, fields};
+use crate::sensor::Absence;
 
 /// Points of a curve. Twenty draw any cell's; more is a mistake in a profile.
 const MAX_POINTS: usize = 32;
@@ -41,6 +45,12 @@ const LITHIUM: [(f64, f64); 10] = [
     (4.20, 100.0),
 ];
 
+/// Less than any cell has that is still one.
+pub(crate) const NO_CELL_V: f64 = 0.5;
+/// What such a voltage means.
+pub(crate) const NO_VOLTAGE: Absence =
+    Absence::Unavailable("no battery is inserted: it has no voltage");
+
 impl Curve {
     /// So many lithium cells in series, of a kind that nobody told; at least one.
     pub(crate) fn lithium(cells: u8) -> Option<Curve> {
@@ -61,6 +71,14 @@ impl Curve {
             (None, Some(&(_, first))) => first,
             // A curve has two points at least.
             (None, None) => 0.0,
+        }
+    }
+
+    /// The same, unless there is no battery.
+    pub(crate) fn percent_if_any(&self, battery_v: f64) -> Result<f64, Absence> {
+        match battery_v / f64::from(self.cells) < NO_CELL_V {
+            true => Err(NO_VOLTAGE),
+            false => Ok(self.percent(battery_v)),
         }
     }
 
@@ -106,6 +124,27 @@ impl From<Curve> for CurveText {
             points: curve.points.into_vec(),
         }
     }
+}
+
+/// The charge of a battery: a number of percent, or what is in it, what it holds when it is
+/// full, what it held when it was new, and what is in it when it is empty; a dash each for
+/// what is not said.
+pub(crate) fn percent_left(bytes: &[u8]) -> Result<f64, Absence> {
+    let mut all = fields(bytes);
+    let parts = [(); 4].map(|()| all.next().unwrap_or_default());
+    let [now, full, new, empty] = parts.map(decimal);
+    if parts[1].is_empty() {
+        return now;
+    }
+    let now = now?;
+    let empty = empty.unwrap_or(0.0);
+    let is_more = |full: &f64| *full > empty;
+    // A gauge that has not learned what full is says zero, or nothing.
+    let full = full.ok().filter(is_more).or(new.ok().filter(is_more));
+    let full = full.ok_or(Absence::Unavailable(
+        "the gauge does not say what a full battery holds",
+    ))?;
+    Ok((now - empty) * 100.0 / (full - empty))
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 //! `Documentation/ABI/testing/sysfs-class-power`,
 //! `Documentation/ABI/testing/sysfs-bus-mmc` and `net/wireless/wext-proc.c`.
 
-use crate::battery::Curve;
+use crate::battery::{Curve, percent_left};
+use crate::number::{decimal, fields};
 use crate::sensor::Absence;
 
 /// Current below which a battery is neither charged nor discharged: a board
@@ -80,6 +81,8 @@ pub(crate) enum Decode {
     },
     /// A battery voltage turned into a percentage.
     Charge { volts: Linear, curve: Curve },
+    /// The file and those beside it, see [`percent_left`].
+    Share,
     /// `capacity_level` of a battery as a share: a gauge that says no more.
     Level,
     /// The flag is set when a current in milliamperes, times `sign`, is more than noise.
@@ -150,7 +153,8 @@ impl Decode {
                 Some(b"-") => Err(Absence::Unavailable(none)),
                 field => Ok(decimal(field.unwrap_or_default())? / per),
             },
-            Decode::Charge { volts, curve } => Ok(curve.percent(volts.apply(bytes)?)),
+            Decode::Charge { volts, curve } => curve.percent_if_any(volts.apply(bytes)?),
+            Decode::Share => percent_left(bytes),
             Decode::Level => level(bytes),
             Decode::OneWire => one_wire(bytes),
             Decode::Flowing { sign } => Ok(flag(decimal(bytes)? * sign > IDLE_MA)),
@@ -161,32 +165,6 @@ impl Decode {
 
 fn flag(set: bool) -> f64 {
     if set { 1.0 } else { 0.0 }
-}
-
-/// Blank-separated fields.
-fn fields(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes
-        .split(|b| b.is_ascii_whitespace() || *b == 0)
-        .filter(|f| !f.is_empty())
-}
-
-/// A decimal number standing alone. Stricter than Rust's own parser, which
-/// takes `nan`, `inf` and exponents, none of which a driver prints.
-pub(crate) fn decimal(bytes: &[u8]) -> Result<f64, Absence> {
-    let mut all = fields(bytes);
-    let (Some(field), None) = (all.next(), all.next()) else {
-        return Err(Absence::NotANumber);
-    };
-    if !field
-        .iter()
-        .all(|b| b.is_ascii_digit() || b"+-.".contains(b))
-    {
-        return Err(Absence::NotANumber);
-    }
-    std::str::from_utf8(field)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or(Absence::NotANumber)
 }
 
 /// A hexadecimal word standing alone, with or without `0x`.

@@ -80,6 +80,8 @@ pub(crate) struct Found {
     pub(crate) bus: String,
     pub(crate) period_ms: u64,
     pub(crate) origin: Origin,
+    /// Files in the same directory that are read behind the source.
+    pub(crate) beside: Vec<String>,
     /// Files that say whether the source means anything.
     pub(crate) gates: Vec<(String, GateKind)>,
     pub(crate) sensors: Vec<(Sensor, Decode)>,
@@ -398,6 +400,7 @@ impl Search<'_> {
             source,
             period_ms,
             origin,
+            beside: Vec::new(),
             gates: Vec::new(),
             sensors,
         });

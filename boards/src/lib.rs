@@ -34,6 +34,7 @@ mod kernel;
 mod lanes;
 mod location;
 mod manifest;
+mod number;
 mod probe;
 mod profile;
 mod quantity;

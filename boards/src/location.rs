@@ -184,6 +184,11 @@ impl Location {
         by_address && by_device
     }
 
+    /// Whether it hangs from a USB port, and may hang from another one next time.
+    pub(crate) fn is_usb(&self) -> bool {
+        self.nearest().is_some_and(|(_, part)| part == Part::Usb)
+    }
+
     /// The innermost part that a bus gave its place. An I2C chip's child (a converter in
     /// a power-management chip) is found by the chip.
     fn nearest(&self) -> Option<(usize, Part)> {

@@ -97,6 +97,8 @@ pub enum Absence {
     Implausible(f64),
     /// The driver says that the sensor is broken or its wire is off.
     Faulty,
+    /// Two files of one device say what cannot both be so: which.
+    Contradicted(&'static str),
     /// A temperature that rose by more at once than anything heats: from, to.
     Jumped(f64, f64),
     /// The read did not end in time, or its bus still hangs in an earlier one.
@@ -120,7 +122,10 @@ impl Absence {
     pub const fn is_fault(self) -> bool {
         matches!(
             self,
-            Absence::Faulty | Absence::Implausible(_) | Absence::Jumped(..)
+            Absence::Faulty
+                | Absence::Implausible(_)
+                | Absence::Jumped(..)
+                | Absence::Contradicted(_)
         )
     }
 
@@ -136,6 +141,7 @@ impl Absence {
             Absence::Implausible(_) => "implausible",
             Absence::Faulty => "faulty",
             Absence::Jumped(..) => "jumped",
+            Absence::Contradicted(_) => "contradicted",
             Absence::Stuck => "stuck",
             Absence::Unavailable(_) => "unavailable",
         }
@@ -172,6 +178,7 @@ impl fmt::Display for Absence {
                 f,
                 "rose from {from} °C to {to} °C at once: fault of the sensor or its wire"
             ),
+            Absence::Contradicted(how) => write!(f, "it contradicts itself: {how}"),
             Absence::Unavailable(reason) => f.write_str(reason),
         }
     }

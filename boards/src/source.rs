@@ -4,7 +4,7 @@
 //! knows nothing of what its bytes mean. Nothing here allocates.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, open, stat};
 use rustix::io::{Errno, pread, read};
@@ -27,6 +27,8 @@ pub(crate) struct Source {
     pub(crate) handles: Handles,
     file: Option<OwnedFd>,
     origin: Origin,
+    /// What is read behind it: its numbers mean nothing without.
+    beside: Vec<PathBuf>,
     /// What says whether the file means anything: each may close it.
     gates: Vec<Gate>,
 }
@@ -51,8 +53,15 @@ impl Source {
             handles,
             file: None,
             origin,
+            beside: Vec::new(),
             gates,
         }
+    }
+
+    /// The same, with files that are read behind it.
+    pub(crate) fn with(mut self, beside: Vec<PathBuf>) -> Self {
+        self.beside = beside;
+        self
     }
 
     /// Lets go of the file: a descriptor pins a driver that may want to unload.
@@ -78,7 +87,13 @@ impl Source {
         match &mut self.origin {
             Origin::Marker => stat(&self.path).map(|_| 0),
             Origin::Kernel(question) => question.ask(buffer),
-            Origin::File => self.read_file(buffer),
+            Origin::File => {
+                let mut length = self.read_file(buffer)?;
+                for path in &self.beside {
+                    length = append(path, buffer, length);
+                }
+                Ok(length)
+            }
         }
     }
 
@@ -109,6 +124,25 @@ impl Source {
             (FileType::Fifo, Handles::Pipes) => open(&self.path, flags, Mode::empty()),
             _ => Err(Errno::OPNOTSUPP),
         }
+    }
+}
+
+/// Adds what is in a file to what was read, or a dash; how much that is together.
+fn append(path: &Path, buffer: &mut [u8; BUFFER_BYTES], length: usize) -> usize {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let [first, rest @ ..] = &mut buffer[length..] else {
+        return length;
+    };
+    *first = b'\n';
+    let file = open(path, flags, Mode::empty());
+    let added = file.and_then(|file| pread(&file, &mut *rest, 0)).ok();
+    match (added.filter(|added| *added > 0), rest) {
+        (Some(added), _) => length + 1 + added,
+        (None, [dash, ..]) => {
+            *dash = b'-';
+            length + 2
+        }
+        (None, []) => length,
     }
 }
 

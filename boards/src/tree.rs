@@ -254,7 +254,7 @@ impl Tree {
 
     /// A file as a number, for limits and scales that do not change.
     pub fn number(&self, path: &str) -> Option<f64> {
-        crate::decode::decimal(&self.read(path).ok()?).ok()
+        crate::number::decimal(&self.read(path).ok()?).ok()
     }
 
     /// A device-tree string list: strings, each ended by a NUL.

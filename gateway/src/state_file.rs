@@ -85,6 +85,19 @@ impl StateFile {
     /// # Errors
     /// The medium refuses.
     pub(crate) async fn write<T: Serialize>(&self, entries: &[T]) -> io::Result<()> {
+        self.write_holding(entries, ()).await
+    }
+
+    /// The same for a caller that may give up: `guard` is dropped when the write has ended,
+    /// which goes on without the caller, and two of one file must not meet.
+    ///
+    /// # Errors
+    /// As [`StateFile::write`].
+    pub(crate) async fn write_holding<T: Serialize>(
+        &self,
+        entries: &[T],
+        guard: impl Send + 'static,
+    ) -> io::Result<()> {
         let bytes = serde_json::to_vec(&Versioned {
             version: VERSION,
             entries,
@@ -94,7 +107,11 @@ impl StateFile {
             #[cfg(test)]
             Location::Memory(file) => return file.write(bytes).await,
         };
-        let written = tokio::task::spawn_blocking(move || durable::replace(&path, &bytes)).await;
+        let written = tokio::task::spawn_blocking(move || {
+            let _guard = guard;
+            durable::replace(&path, &bytes)
+        });
+        let written = written.await;
         written.unwrap_or_else(|ended| Err(io::Error::other(ended)))
     }
 
@@ -168,5 +185,20 @@ mod tests {
             fs::write(&path, other).expect("written");
             assert!(file.read::<u32>().is_empty(), "{other}");
         }
+    }
+    #[tokio::test]
+    async fn a_write_that_nobody_waits_for_keeps_its_guard_to_its_end() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = StateFile::at(dir.path(), "some.json");
+        let one = std::sync::Arc::new(tokio::sync::Mutex::new(()));
+        let guard = one.clone().lock_owned().await;
+        // It is begun, and given up at once.
+        tokio::select! {
+            biased;
+            _ = file.write_holding(&[7], guard) => {}
+            () = std::future::ready(()) => {}
+        }
+        let _next = one.lock().await;
+        assert_eq!(file.read::<u32>(), [7]);
     }
 }

@@ -22,30 +22,30 @@ use crate::bridge_line::{alert, bridge, is_over, quiet, section, sensor, stands}
 
 /// How it behaves; changed while it runs.
 #[derive(Clone)]
-struct Ways {
-    boot: u32,
+pub(crate) struct Ways {
+    pub(crate) boot: u32,
     /// Whether it greets anew, as after a start, with the number it has.
     starts: bool,
     /// Whether anything that it is told arrives.
     hears: bool,
     /// What it says of its stop; nothing while none.
-    stop: Option<bool>,
+    pub(crate) stop: Option<bool>,
     /// Its sensor's name and interval.
-    name: &'static str,
+    pub(crate) name: &'static str,
     interval_ms: u8,
     /// What it measures.
-    value: f32,
+    pub(crate) value: f32,
 }
 
 /// The microcontroller, in a thread of its own; unplugged when dropped.
-struct Liar {
+pub(crate) struct Liar {
     ways: Arc<Mutex<Ways>>,
     ends: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Liar {
-    fn plug_in(link: &Path, ways: Ways) -> Liar {
+    pub(crate) fn plug_in(link: &Path, ways: Ways) -> Liar {
         let (mut master, slave) = TTYPort::pair().unwrap();
         master.set_timeout(Duration::from_millis(20)).unwrap();
         std::os::unix::fs::symlink(slave.name().unwrap(), link).unwrap();
@@ -63,7 +63,7 @@ impl Liar {
         }
     }
 
-    fn now(&self, change: impl FnOnce(&mut Ways)) {
+    pub(crate) fn now(&self, change: impl FnOnce(&mut Ways)) {
         change(&mut self.ways.lock().unwrap());
     }
 }
@@ -75,7 +75,7 @@ impl Drop for Liar {
     }
 }
 
-fn honest() -> Ways {
+pub(crate) fn honest() -> Ways {
     Ways {
         boot: 1,
         starts: false,
@@ -191,7 +191,7 @@ fn run(mut port: TTYPort, ways: &Mutex<Ways>, ends: &AtomicBool) {
     }
 }
 
-async fn with(port: &Path) -> anyhow::Result<Gateway> {
+pub(crate) async fn with(port: &Path) -> anyhow::Result<Gateway> {
     let config = quiet() + &section("mast", port);
     Gateway::builder().config(&config).start().await
 }

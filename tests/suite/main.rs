@@ -10,6 +10,7 @@ mod bridge;
 mod bridge_alike;
 mod bridge_emulated;
 mod bridge_liar;
+mod bridge_lies;
 mod bridge_line;
 mod bridge_ports;
 mod broker;

@@ -1,10 +1,12 @@
 //! Batteries, chargers and UPS HATs with a gauge
 //! (`Documentation/ABI/testing/sysfs-class-power`).
 
+mod share;
+
 use super::chip::Chip;
 use super::hat::hat_of;
 use super::{Draft, Search};
-use crate::battery::Curve;
+use crate::battery::{Curve, NO_CELL_V};
 use crate::decode::{Decode, Linear};
 use crate::gate::GateKind;
 use crate::location::Location;
@@ -176,7 +178,7 @@ pub(super) fn look(search: &mut Search) {
         for attribute in &ATTRIBUTES {
             add(search, &supply, attribute);
         }
-        if !share(search, &supply) && !by_level(search, &supply) {
+        if !share::look(search, &supply) && !by_level(search, &supply) {
             estimate(search, &supply);
         }
     }
@@ -232,9 +234,15 @@ fn open(search: &Search, entry: String) -> Supply {
 }
 
 /// The entry without what the kernel numbers: `bq27441-0`, `sbs-1-000b`,
-/// `hidpp_battery_3`.
+/// `hidpp_battery_3`, `hid-0003:046D:C52B.0007-battery`.
 fn stem<'a>(entry: &'a str, location: &Location) -> &'a str {
     let device = location.device();
+    let of_hid = entry.strip_prefix("hid-");
+    let of_hid = of_hid.and_then(|entry| entry.strip_suffix("-battery"));
+    // A device without a number of its own is called by how many came before it.
+    if of_hid.is_some_and(|id| id.contains(':') && id.contains('.')) {
+        return "hid-battery";
+    }
     if let Some(stem) = entry.strip_suffix(device).filter(|_| !device.is_empty())
         && let Some(stem) = stem.strip_suffix('-')
     {
@@ -248,7 +256,8 @@ fn stem<'a>(entry: &'a str, location: &Location) -> &'a str {
 
 /// What to call a supply for good. A mouse comes back under a higher number at each
 /// connection: it is known by its serial number, of which only a digest is shown, or by
-/// its model.
+/// its model. A UPS may come back at another port: by its serial number, where it has one.
+/// (A pack in a bay is not: its bay stays.)
 fn qualified(
     entry: &str,
     location: &Location,
@@ -259,17 +268,19 @@ fn qualified(
     if stem == entry {
         return entry.to_owned();
     }
+    let serial = || text("serial_number").map(|serial| digest(&serial));
     let own = || {
         let model = text("model_name").map(|model| model.replace([' ', ':'], "-"));
-        let serial = text("serial_number").map(|serial| digest(&serial));
-        match (model, serial) {
+        match (model, serial()) {
             (Some(model), Some(serial)) => Some(format!("{model}-{serial}")),
             (model, serial) => model.or(serial),
         }
     };
+    let place = || location.bus().and_then(|_| location.key());
     let key = match of_device {
         true => own(),
-        false => location.bus().and_then(|_| location.key()),
+        false if location.is_usb() => serial().or_else(place),
+        false => place(),
     };
     key.map_or_else(|| entry.to_owned(), |key| format!("{stem}@{key}"))
 }
@@ -360,51 +371,23 @@ impl Supply {
 
     /// The same where another sensor is made of the file, too.
     fn add_as(&self, search: &mut Search, file: &str, identity: &str, draft: Draft) {
-        let gated = (self.file(file), self.file("present"), GateKind::Present);
-        let is_charge = file == "capacity";
+        let source = self.file(file);
+        let is_charge = file == "capacity" || matches!(draft.decode, Decode::Share);
+        let gated = (source.clone(), self.file("present"), GateKind::Present);
         search.add_gated(gated, self.identity(identity), BATTERY_MS, vec![draft]);
         if is_charge {
             let cells = GateKind::Cells(cells(search, self).unwrap_or(1));
-            search.gate_last(&self.file(file), self.file("voltage_now"), cells);
-            search.gate_last(&self.file(file), self.file("status"), GateKind::Full);
+            search.gate_last(&source, self.file("voltage_now"), cells);
+            search.gate_last(&source, self.file("status"), GateKind::Full);
+            for counted in share::counted(search, self, file) {
+                search.gate_last(&source, counted, GateKind::Counted);
+            }
         }
     }
 
     fn identity(&self, file: &str) -> String {
         format!("power {} {file}", self.qualified)
     }
-}
-
-/// A gauge that counts energy or charge and leaves the division to its reader. True where
-/// the charge is known, by that or by the gauge itself.
-fn share(search: &mut Search, supply: &Supply) -> bool {
-    if !supply.battery || search.tree.exists(&supply.file("capacity")) {
-        return true;
-    }
-    for what in ["energy", "charge"] {
-        let source = supply.file(&format!("{what}_now"));
-        let number = |file: &str| {
-            let path = supply.file(&format!("{what}_{file}"));
-            search.tree.number(&path).filter(|full| *full > 0.0)
-        };
-        let Some(full) = number("full").or_else(|| number("full_design")) else {
-            continue;
-        };
-        if !search.tree.exists(&source) {
-            continue;
-        }
-        let linear = Linear {
-            offset: 0.0,
-            factor: 100.0,
-            per: full,
-        };
-        let draft = supply
-            .charge("charge", Decode::Scaled(linear))
-            .label(format!("{}, charge", supply.label));
-        supply.add(search, &format!("{what}_now"), draft);
-        return true;
-    }
-    false
 }
 
 /// A gauge that only says how full in words.
@@ -444,10 +427,14 @@ fn estimate(search: &mut Search, supply: &Supply) {
         draft.role = Role::Other;
     }
     supply.add_as(search, "voltage_now", "estimate", draft);
+    if supply.hat.is_none() && !search.tree.exists(&supply.file("voltage_max_design")) {
+        let volts = supply.file("voltage_now");
+        search.gate_last(&volts, volts.clone(), GateKind::OneCell);
+    }
 }
 
 /// Lithium cells in series: by the voltage the battery is made for, else one, if its
-/// voltage is one cell's.
+/// voltage is one cell's, or none is in its place yet.
 fn cells(search: &Search, supply: &Supply) -> Option<u8> {
     let text = |file: &str| search.tree.text(&supply.file(file));
     let volts = |file: &str| Some(search.tree.number(&supply.file(file))? / 1e6);
@@ -463,7 +450,7 @@ fn cells(search: &Search, supply: &Supply) -> Option<u8> {
             is_full.then_some(cells as u8)
         }
         None => volts("voltage_now")
-            .is_some_and(|now| (2.5..=4.45).contains(&now))
+            .is_some_and(|now| (2.5..=4.45).contains(&now) || now < NO_CELL_V)
             .then_some(1),
     }
 }

@@ -121,14 +121,16 @@ impl Sensors {
         };
         let gate = |(gate, kind): &(String, GateKind)| {
             let path = self.tree.locate(gate).ok()?;
-            Some(Gate { path, kind: *kind })
+            Some(Gate::new(path, *kind))
         };
         let gates = found.gates.iter().filter_map(gate).collect();
         let known = self
             .probes
             .iter()
             .position(|probe| probe.identity == found.identity);
-        let source = Source::new(path, self.tree.handles(), found.origin, gates);
+        let beside = found.beside.iter().map(|file| path.with_file_name(file));
+        let beside = beside.collect();
+        let source = Source::new(path, self.tree.handles(), found.origin, gates).with(beside);
         if let Some(at) = known {
             let moved = self.probes[at].found_at(now_ms, &found.bus, source);
             let renamed = self.take_meaning(at, &found.sensors);
@@ -159,18 +161,29 @@ impl Sensors {
 
     /// Which temperature the board is judged by may change as others come or go, how long
     /// one waits for its turn on their bus, and the scale of a converter; says whether the
-    /// first two did.
+    /// first two did. A driver that was loaded anew may call its channel otherwise, or have
+    /// a scale for it or none: then the file is what it was, and the sensor another.
     fn take_meaning(&mut self, at: usize, found: &[(Sensor, Decode)]) -> bool {
         let mut changed = false;
         for (channel, (new, decode)) in self.probes[at].channels.iter_mut().zip(found) {
             let sensor = &mut self.sensors[usize::from(channel.place)];
             if sensor.quantity == new.quantity {
                 channel.mean(decode, new.range);
-                sensor.range = new.range;
+            } else {
+                // What it said is in another unit.
+                *channel = Channel::new(channel.place, decode.clone(), new.range, new.quantity);
             }
-            if sensor.role.is_temperature() && sensor.role != new.role {
+            sensor.range = new.range;
+            let is_other = sensor.quantity != new.quantity || sensor.label != new.label;
+            if is_other || (sensor.role.is_temperature() && sensor.role != new.role) {
                 sensor.role = new.role;
                 changed = true;
+            }
+            if is_other {
+                sensor.quantity = new.quantity;
+                sensor.estimated = new.estimated;
+                sensor.label.clone_from(&new.label);
+                sensor.subject.clone_from(&new.subject);
             }
             if sensor.max_age_ms != new.max_age_ms {
                 sensor.max_age_ms = new.max_age_ms;

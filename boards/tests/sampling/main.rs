@@ -5,6 +5,7 @@ mod bench;
 mod names;
 mod places;
 mod plugging;
+mod replaced;
 
 use std::fs;
 

@@ -1,6 +1,7 @@
 //! Any order of plugging and unplugging, compared with a model.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
 
 use proptest::prelude::*;
 
@@ -82,6 +83,118 @@ proptest! {
             for kind in plugged.keys() {
                 let name = format!("thermal:kind{kind}");
                 prop_assert!(bench.board.sensors().all().iter().any(|s| s.name == name));
+            }
+        }
+    }
+}
+
+/// What is done to monitors of one kind, which only their address tells apart: plugged in
+/// under a number, taken out, or all renumbered at once.
+#[derive(Debug, Clone)]
+enum Move {
+    Plug {
+        address: u8,
+        number: u8,
+        millivolts: u16,
+    },
+    Unplug {
+        address: u8,
+    },
+    Rotate,
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        3 => (0..4_u8, 0..6_u8, 1..9_000_u16)
+            .prop_map(|(address, number, millivolts)| Move::Plug { address, number, millivolts }),
+        1 => (0..4_u8).prop_map(|address| Move::Unplug { address }),
+        2 => Just(Move::Rotate),
+    ]
+}
+
+/// Where the monitors are: by address, their number and millivolts.
+type Monitors = BTreeMap<u8, (u8, u16)>;
+
+fn path(number: u8) -> String {
+    format!("sys/class/hwmon/hwmon{number}")
+}
+
+fn make(bench: &Bench, address: u8, number: u8, millivolts: u16) {
+    bench.put(
+        &format!("{}/in1_input", path(number)),
+        &format!("{millivolts}\n"),
+    );
+    let link = bench.dir.path().join(path(number)).join("device");
+    symlink(format!("../../../1-004{address}"), link).expect("link");
+    bench.put(&format!("{}/name", path(number)), "ina219\n");
+}
+
+fn do_move(step: &Move, monitors: &mut Monitors, bench: &Bench) {
+    match *step {
+        Move::Plug {
+            address,
+            number,
+            millivolts,
+        } => {
+            let is_there = |at: &u8, is: &(u8, u16)| *at == address || is.0 == number;
+            monitors.retain(|at, is| {
+                if is_there(at, is) {
+                    bench.remove(&path(is.0));
+                }
+                !is_there(at, is)
+            });
+            make(bench, address, number, millivolts);
+            monitors.insert(address, (number, millivolts));
+        }
+        Move::Unplug { address } => {
+            if let Some((number, _)) = monitors.remove(&address) {
+                bench.remove(&path(number));
+            }
+        }
+        Move::Rotate => {
+            for (number, _) in monitors.values() {
+                bench.remove(&path(*number));
+            }
+            for (address, (number, millivolts)) in monitors.iter_mut() {
+                *number = (*number + 1) % 6;
+                make(bench, *address, *number, *millivolts);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever numbers monitors of one kind get, each sample is of the one at its address:
+    /// at once, not only when all has settled.
+    #[test]
+    fn equal_chips_are_never_taken_for_each_other(steps in proptest::collection::vec(any_move(), 1..12)) {
+        let mut bench = Bench::new(&[]);
+        let mut monitors = Monitors::new();
+        let mut now_ms = 0;
+        for step in &steps {
+            do_move(step, &mut monitors, &bench);
+            // (No whole number of searches: a step comes between two of them, too.)
+            for _ in 0..61 {
+                now_ms += 2_000;
+                bench.sample(now_ms);
+                for (index, sensor) in bench.board.sensors().iter() {
+                    let Some(rest) = sensor.name.strip_prefix("hwmon:ina219@1-004") else {
+                        continue;
+                    };
+                    let address: u8 = rest[..1].parse().expect("an address");
+                    let is_volts = rest.ends_with(":in1");
+                    let now = bench.board.sensors().value(index, now_ms).value();
+                    let expected = monitors.get(&address).map(|(_, milli)| f64::from(*milli) / 1e3);
+                    prop_assert!(!is_volts || now.is_none() || now == expected, "{}: {now:?}", sensor.name);
+                }
+            }
+            for (address, (_, millivolts)) in &monitors {
+                let name = format!("hwmon:ina219@1-004{address}:in1");
+                let index = bench.board.sensors().find(&name).expect("found");
+                let now = bench.board.sensors().value(index, now_ms).value();
+                prop_assert_eq!(now, Some(f64::from(*millivolts) / 1e3), "{} after {:?}", name, step);
             }
         }
     }

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alerting::{Change, MAX_API_RULES, Rule};
 
@@ -26,6 +26,8 @@ const MAX_KEPT: usize = 2 * MAX_API_RULES;
 pub(super) struct ActionFile {
     file: Option<StateFile>,
     kept: Mutex<Vec<config::Rule>>,
+    /// Held by each write to its end: the committer gives up a slow one, and begins another.
+    writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl ActionFile {
@@ -37,6 +39,7 @@ impl ActionFile {
         ActionFile {
             file: Some(file),
             kept: Mutex::new(kept),
+            writing: Arc::default(),
         }
     }
 
@@ -76,7 +79,8 @@ impl ActionFile {
             return Ok(());
         }
         if let Some(file) = &self.file {
-            file.write(&next).await?;
+            let guard = self.writing.clone().lock_owned().await;
+            file.write_holding(&next, guard).await?;
         }
         *self.lock() = next;
         Ok(())

@@ -3,6 +3,7 @@
 mod actions;
 mod record;
 mod rule_record;
+mod sensors;
 
 pub use record::StoreJournal;
 pub(crate) use record::alert;

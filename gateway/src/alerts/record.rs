@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::actions::ActionFile;
 use super::rule_record::{rule_record, rule_text};
+use super::sensors::SensorFile;
 use alerting::{
     Alert, AlertChange, AlertType, Change, Journal, JournalError, Kept, Level, Measured, Rule,
     StoredRule, alert_id, parse_id,
@@ -17,10 +18,12 @@ use alerting::{
 use readings::Metric;
 use store::{AlertRecord, OutboxEvent, RuleRecord, StorageError, Store};
 
-/// The store, as the alert service's journal; what rules do lies in a file beside it.
+/// The store, as the alert service's journal; what rules do, and which sensors alerts are
+/// of, lies in files beside it.
 pub struct StoreJournal {
     store: Store,
     actions: ActionFile,
+    sensors: SensorFile,
 }
 
 impl StoreJournal {
@@ -30,16 +33,18 @@ impl StoreJournal {
         StoreJournal {
             store,
             actions: ActionFile::open(dir),
+            sensors: SensorFile::open(dir),
         }
     }
 
-    /// The journal in `store`, without a file: what rules of the API do is forgotten at
+    /// The journal in `store`, without files: what rules of the API do is forgotten at
     /// the end.
     #[must_use]
     pub fn of(store: Store) -> StoreJournal {
         StoreJournal {
             store,
             actions: ActionFile::default(),
+            sensors: SensorFile::default(),
         }
     }
 }
@@ -49,10 +54,14 @@ impl Journal for StoreJournal {
         let records = self.store.alerts();
         let mut kept = Kept {
             highest_seq: records.iter().map(|record| record.seq).max().unwrap_or(0),
-            alerts: records.into_iter().filter_map(alert).collect(),
+            alerts: records
+                .into_iter()
+                .filter_map(|record| self.alert(record))
+                .collect(),
             epoch: self.store.epoch(),
             ..Kept::default()
         };
+        self.sensors.forget_others(&kept.alerts);
         for record in self.store.rules() {
             let name = record.name.clone();
             match stored_rule(record, &self.actions) {
@@ -66,6 +75,10 @@ impl Journal for StoreJournal {
     async fn commit(&self, changes: Vec<Change>) -> Result<(), JournalError> {
         let saved = self.actions.save(&changes).await;
         saved.map_err(|error| JournalError::Unavailable(error.to_string().into()))?;
+        // The alert itself comes first: what it is of can be read in its words.
+        if let Err(error) = self.sensors.save(&changes).await {
+            tracing::warn!(%error, "sensors of alerts not saved; tried again with the next alert");
+        }
         let changes = changes.into_iter().map(stored_form).collect();
         self.store.commit(changes).await.map_err(refused)
     }
@@ -73,6 +86,14 @@ impl Journal for StoreJournal {
     fn defer(&self, changes: Vec<Change>) {
         self.store
             .defer(changes.into_iter().map(stored_form).collect());
+    }
+}
+
+impl StoreJournal {
+    fn alert(&self, record: AlertRecord) -> Option<Alert> {
+        let mut alert = alert(record)?;
+        self.sensors.complete(&mut alert);
+        Some(alert)
     }
 }
 
@@ -164,6 +185,8 @@ pub(crate) fn alert(record: AlertRecord) -> Option<Alert> {
         origin: record.origin.into(),
         subject: record.subject.into(),
         measured,
+        // In a file of their own.
+        sensors: Vec::new(),
         created,
         cleared: record.cleared_us.map(|us| stamp(us).unwrap_or(created)),
         acknowledged: record.acknowledged.map(stamped),
@@ -195,6 +218,7 @@ mod tests {
                 value: 9.0,
                 threshold: 10.0,
             }),
+            sensors: Vec::new(),
             created: stamp(100),
             cleared: Some(stamp(200)),
             acknowledged: Some((stamp(150), "Admin Key".into())),

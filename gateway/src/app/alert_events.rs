@@ -94,6 +94,7 @@ mod tests {
             origin: "system_monitor".into(),
             subject: "d1".into(),
             measured: None,
+            sensors: Vec::new(),
             created: wall_now(),
             cleared: None,
             acknowledged: None,

@@ -327,6 +327,7 @@ mod tests {
                 value,
                 threshold: 20.0,
             }),
+            sensors: Vec::new(),
             created: Timestamp::now(),
             cleared: None,
             acknowledged: None,

@@ -7,6 +7,7 @@ pub mod board;
 pub mod bridge;
 #[cfg(test)]
 mod example;
+mod log_budget;
 mod loss;
 mod sensor_state;
 pub mod sink;

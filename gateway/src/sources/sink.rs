@@ -128,6 +128,12 @@ impl Pipeline {
         self.alerts.explain_by(explain);
     }
 
+    /// Raises a condition of sensors that its words name: their lasting names are kept with
+    /// its alert, for a later run.
+    pub fn raise_naming(&self, condition: Condition, sensors: Vec<Arc<str>>) {
+        self.alerts.raise_naming(condition, sensors);
+    }
+
     /// The enabled rules that name a source below `prefix`. Allocates: for now and then.
     #[must_use]
     pub fn rules_about(&self, prefix: &str) -> Vec<Arc<Rule>> {
@@ -137,6 +143,12 @@ impl Pipeline {
         };
         let rules = self.alerts.rules().into_iter().map(|view| view.rule);
         rules.filter(is_about).collect()
+    }
+
+    /// Changes whenever rules do; and now and then otherwise.
+    #[must_use]
+    pub fn rules_version(&self) -> u64 {
+        self.alerts.version()
     }
 
     /// Whether people have seen what is open about `subject`. A condition raised a
@@ -211,6 +223,15 @@ impl Pipeline {
         self.resolve_soon(by, |alert| {
             let measured = alert.measured.map(|measured| measured.metric);
             &*alert.subject == subject && measured == Some(metric)
+        });
+    }
+
+    /// The same of what they have said of one sensor of `subject`.
+    pub fn resolve_sensor(&self, subject: &str, metric: Metric, sensor: &str, by: &str) {
+        self.resolve_soon(by, |alert| {
+            let measured = alert.measured.map(|measured| measured.metric);
+            let is_of_it = alert.sensors.iter().any(|name| **name == *sensor);
+            &*alert.subject == subject && measured == Some(metric) && is_of_it
         });
     }
 

@@ -6,8 +6,11 @@
 
 mod absent;
 mod disk;
+mod machine;
+mod plugged;
 mod report;
 mod rules;
+mod supplies;
 
 use boards::Tree;
 use gateway_tests::{Client, Gateway, eventually};

@@ -288,6 +288,7 @@ pub(super) mod tests {
             origin: "o".into(),
             subject: "board".into(),
             measured: None,
+            sensors: Vec::new(),
             created: Timestamp::from_second(WALL_S + created_s).expect("in range"),
             cleared: None,
             acknowledged: None,

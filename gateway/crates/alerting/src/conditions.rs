@@ -105,6 +105,8 @@ struct ConditionState {
     subject: Arc<str>,
     /// None while it is only inherited.
     what: Option<Condition>,
+    /// The sensors that `what` names.
+    sensors: Vec<Arc<str>>,
     transition: PendingTransition,
     stands: bool,
     /// When it was inherited, until it is raised in this run.
@@ -159,6 +161,7 @@ pub(super) struct ConditionChange {
     pub key: Arc<str>,
     pub subject: Arc<str>,
     pub what: Option<Condition>,
+    pub sensors: Vec<Arc<str>>,
     pub transition: Transition,
     /// Whether the alert that stands takes the words of `what`.
     pub reworded: bool,
@@ -177,8 +180,18 @@ impl Conditions {
         }
     }
 
-    /// True: the committer has something to do.
+    /// As [`Conditions::raise_naming`], of no sensor.
     pub(super) fn raise(&mut self, condition: Condition, now: Mono) -> bool {
+        self.raise_naming(condition, Vec::new(), now)
+    }
+
+    /// Raises what is of those sensors. True: the committer has something to do.
+    pub(super) fn raise_naming(
+        &mut self,
+        condition: Condition,
+        sensors: Vec<Arc<str>>,
+        now: Mono,
+    ) -> bool {
         let known = self.position(condition.key, &condition.subject);
         let index = match known {
             Some(index) => index,
@@ -196,6 +209,9 @@ impl Conditions {
         };
         let state = &mut self.states[index];
         (state.inherited, state.let_go) = (None, false);
+        // Of many its words may name the same few.
+        let is_of_others = state.sensors != sensors;
+        state.sensors = sensors;
         if !state.stands {
             state.begin_with(condition, now);
             return true;
@@ -211,7 +227,7 @@ impl Conditions {
             state.begin_with(condition, now);
             return true;
         }
-        state.reword(condition);
+        state.reword(condition, is_of_others);
         state.words.take_turn(&self.ends, now)
     }
 
@@ -350,6 +366,7 @@ impl ConditionState {
             key,
             subject,
             what: None,
+            sensors: Vec::new(),
             transition: PendingTransition::NONE,
             stands: false,
             inherited: None,
@@ -383,13 +400,14 @@ impl ConditionState {
 
     /// It stands, and is as `condition` says now: a repetition changes nothing, and one
     /// that is less grave not the level.
-    fn reword(&mut self, condition: Condition) {
+    fn reword(&mut self, condition: Condition, is_of_others: bool) {
         let level = self
             .what
             .as_ref()
             .map_or(condition.level, |known| known.level);
         let condition = Condition { level, ..condition };
-        if self.what.as_ref() == Some(&condition) || is_event(&self.key) {
+        let is_same = !is_of_others && self.what.as_ref() == Some(&condition);
+        if is_same || is_event(&self.key) {
             return;
         }
         // What waits to be told is told in its newest words.
@@ -436,6 +454,7 @@ impl ConditionState {
             key: self.key.clone(),
             subject: self.subject.clone(),
             what: self.worded(),
+            sensors: self.sensors.clone(),
             transition: transition.unwrap_or(Transition::NONE),
             reworded,
             raised_at: self.raised_at,

@@ -367,3 +367,16 @@ fn an_inherited_alert_says_what_is_so_in_this_run() {
         [(false, true, "no state for 3 s".to_owned())]
     );
 }
+
+/// Of many sensors the words name a few.
+#[test]
+fn other_sensors_in_the_same_words_are_kept() {
+    let mut conditions = Conditions::default();
+    let of = |name: &str| vec![Arc::from(name)];
+    assert!(conditions.raise_naming(silent("d1"), of("a"), at(0)));
+    assert_eq!(conditions.drain()[0].sensors, of("a"));
+    assert!(!conditions.raise_naming(silent("d1"), of("a"), at(1)));
+    assert!(conditions.raise_naming(silent("d1"), of("b"), at(2)));
+    let change = conditions.drain().pop().expect("told");
+    assert!(change.reworded && change.sensors == of("b"), "{change:?}");
+}

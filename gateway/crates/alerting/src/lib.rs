@@ -64,7 +64,9 @@ pub use conditions::{
 pub use config::{Config, MAX_ALERTS, MAX_RETENTION_DAYS};
 pub use error::{AlertError, JournalError};
 pub use journal::{Change, Journal, Kept, StoredRule};
-pub use model::{Alert, AlertEvent, AlertStats, Condition, Filter, Measured, RuleView, Summary};
+pub use model::{
+    Alert, AlertEvent, AlertStats, Condition, Filter, Measured, OfSensor, RuleView, Summary,
+};
 pub use preview::{Firings, Preview, Step};
 pub use readings::event::AlertChange;
 pub use readings::{AlertType, Level};
@@ -238,6 +240,15 @@ impl Alerts {
     /// words of the newest reason, now and then and without telling anybody.
     pub fn raise(&self, condition: Condition) {
         if self.service.conditions().raise(condition, Mono::now()) {
+            self.service.wake.notify_one();
+        }
+    }
+
+    /// The same for a condition of sensors that its words name: their lasting names are kept
+    /// with its alert, for a later run.
+    pub fn raise_naming(&self, condition: Condition, sensors: Vec<Arc<str>>) {
+        let mut conditions = self.service.conditions();
+        if conditions.raise_naming(condition, sensors, Mono::now()) {
             self.service.wake.notify_one();
         }
     }

@@ -308,9 +308,13 @@ async fn rules_are_made_explained_acted_for_and_deleted() {
     let told = Arc::new(Told::default());
     bench.alerts.rules_complete();
     bench.alerts.set_actor(told.clone());
-    bench
-        .alerts
-        .explain_by(Box::new(|source, _| Some(format!("the probe of {source}"))));
+    let explain = |source: &str, _, value| {
+        Some(OfSensor {
+            name: "probe".into(),
+            words: Some(format!("the probe of {source} at {value}")),
+        })
+    };
+    bench.alerts.explain_by(Box::new(explain));
     let mut hot = text(">=", 50.0);
     hot.action = Some("land".to_owned());
     let rule = Rule::parse(&hot).expect("valid");
@@ -331,11 +335,9 @@ async fn rules_are_made_explained_acted_for_and_deleted() {
         bench.observe("d1", Metric::CpuUsage, 60.0, second);
     }
     let alert = bench.raised().await;
-    assert!(
-        alert.message.ends_with(", by the probe of d1"),
-        "{}",
-        alert.message
-    );
+    let words = &alert.message;
+    assert!(words.ends_with(", by the probe of d1 at 60"), "{words}");
+    assert_eq!(alert.sensors, [Arc::from("probe")]);
     assert_eq!(*told.0.lock().expect("whole"), [true]);
     bench.alerts.delete_rule("Test").await.expect("there");
     assert_eq!(names(&bench.alerts).len(), 12);

@@ -30,6 +30,8 @@ pub struct Alert {
     pub subject: Arc<str>,
     /// Metric name, value and threshold of rule alerts.
     pub measured: Option<Measured>,
+    /// Lasting names of the sensors that it is of, where its subject has several.
+    pub sensors: Vec<Arc<str>>,
     /// When it was raised.
     pub created: Timestamp,
     /// When its value came back.
@@ -60,6 +62,15 @@ pub struct Measured {
     pub value: f64,
     /// The rule's threshold.
     pub threshold: f64,
+}
+
+/// The sensor that the value of a rule alert is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfSensor {
+    /// Its lasting name.
+    pub name: Arc<str>,
+    /// The same for people, unless the subject says it already.
+    pub words: Option<String>,
 }
 
 /// Filters of a listing; they combine with AND.

@@ -15,7 +15,7 @@ use super::book::Book;
 use super::conditions::Conditions;
 use super::engine::Engine;
 use super::error::AlertError;
-use super::model::AlertEvent;
+use super::model::{AlertEvent, OfSensor};
 use super::rule::Rule;
 use super::ruleset::Rulebook;
 use crate::Config;
@@ -25,9 +25,9 @@ use readings::{Metric, Sources};
 /// drones. A slower subscriber is told how many it missed.
 pub(super) const EVENTS_KEPT: usize = 256;
 
-/// Says which of several sensors the value of a source and a metric is of. Called by the
+/// Says which of several sensors this value of a source and a metric is of. Called by the
 /// committer with the book locked: it must not ask the alerts.
-pub type Explain = Box<dyn Fn(&str, Metric) -> Option<String> + Send + Sync>;
+pub type Explain = Box<dyn Fn(&str, Metric, f64) -> Option<OfSensor> + Send + Sync>;
 
 pub(super) struct AlertService {
     pub sources: Arc<Sources>,

@@ -1,14 +1,20 @@
 //! When the log is to say that a sensor has no value, or has one again.
 //!
 //! Pure: takes `now`. Once for each change, not for each sample, and for one sensor
-//! at most once a minute: a loose wire must not fill the log. Bounded by
-//! [`boards::MAX_SENSORS`]; allocates nothing.
+//! at most once a minute: a loose wire must not fill the log, nor must a bus of sixty
+//! sensors, so all have one budget, too. Bounded by [`boards::MAX_SENSORS`]; allocates
+//! nothing.
 
 use boards::{Absence, Freshness, MAX_SENSORS, SensorIndex};
+
+use crate::sources::log_budget::Budget;
 
 /// How long after a line about a sensor the next one may follow. Longer than most
 /// back-offs of a failing sensor, and still soon enough for who mends it.
 const AGAIN_AFTER_MS: u64 = 60_000;
+
+/// Lines a minute about all sensors together, as for a bridge.
+const LINES: (u32, u64) = (60, 60_000);
 
 /// What is to be said of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,28 +35,34 @@ struct LastLine {
 
 /// What was last logged of every sensor, by its place.
 #[derive(Debug)]
-pub(super) struct ChangeLog(Box<[LastLine; MAX_SENSORS]>);
+pub(super) struct ChangeLog {
+    said: Box<[LastLine; MAX_SENSORS]>,
+    budget: Budget,
+}
 
 impl ChangeLog {
     pub(super) fn new() -> ChangeLog {
-        ChangeLog(Box::new([LastLine::default(); MAX_SENSORS]))
+        ChangeLog {
+            said: Box::new([LastLine::default(); MAX_SENSORS]),
+            budget: Budget::default(),
+        }
     }
 
     /// Another sensor has that place now.
     pub(super) fn forget(&mut self, place: usize) {
-        self.0[place] = LastLine::default();
+        self.said[place] = LastLine::default();
     }
 
     /// What is to be said of a sensor that was sampled and is worth that. A sensor
-    /// that turns within the minute is spoken of at a later sample, if it is still
-    /// otherwise than was said.
+    /// that turns within the minute, or when the budget is spent, is spoken of at a later
+    /// sample, if it is still otherwise than was said.
     pub(super) fn observe(
         &mut self,
         index: SensorIndex,
         now: Freshness,
         now_ms: u64,
     ) -> Option<Line> {
-        let said = &mut self.0[index.place()];
+        let said = &mut self.said[index.place()];
         let line = match now {
             Freshness::Fresh(_) => said.why.map(|_| Line::Back),
             Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => {
@@ -63,6 +75,10 @@ impl ChangeLog {
             .at_ms
             .is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < AGAIN_AFTER_MS);
         let line = line.filter(|_| !is_early)?;
+        let (most, period_ms) = LINES;
+        if !self.budget.spend(most, period_ms, now_ms) {
+            return None;
+        }
         said.at_ms = Some(now_ms);
         said.why = match line {
             Line::Missing(why) => Some(why.kind()),
@@ -121,6 +137,30 @@ mod tests {
             log.observe(index(), now, u64::from(minute) * 60_000)
         });
         assert_eq!(lines.count(), 1);
+    }
+
+    #[test]
+    fn a_bus_of_many_sensors_has_one_budget_and_all_are_said_at_last() {
+        let mut manifest = String::from("# boards manifest 1\n");
+        for zone in 0..200 {
+            let path = format!("/sys/class/thermal/thermal_zone{zone}");
+            manifest += &format!("{path}/type = \"z{zone}\\n\"\n{path}/temp = \"1\\n\"\n");
+        }
+        let tree = Tree::from_manifest(&manifest).expect("a manifest");
+        let board = Board::of(tree, None);
+        let all: Vec<SensorIndex> = board.sensors().iter().map(|(index, _)| index).collect();
+        assert_eq!(all.len(), 200);
+        let mut log = ChangeLog::new();
+        let mut lines_of = |minute: u64, now| {
+            let now_ms = minute * 60_000;
+            let lines = all
+                .iter()
+                .filter_map(|index| log.observe(*index, now, now_ms));
+            lines.count()
+        };
+        let gone = Freshness::Absent(Absence::Vanished);
+        let told: Vec<usize> = (0..5).map(|minute| lines_of(minute, gone)).collect();
+        assert_eq!(told, [60, 60, 60, 20, 0]);
     }
 
     #[test]

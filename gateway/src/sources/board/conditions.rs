@@ -20,10 +20,6 @@ pub(super) const REFUSED: &str = "board_description_refused";
 pub(super) const LEFT_OUT: &str = "board_sensors_left_out";
 /// Key of the condition that a bus or a device does not come back from a read.
 pub(super) const STUCK: &str = "board_bus_stuck";
-/// What stands between a lost metric and its sensors, which a later run looks for by it.
-pub(super) const NO_LONGER_KNOWN: &str = " is no longer known: ";
-/// What stands between two of them.
-pub(super) const AND_OF: &str = "; ";
 /// What a person reads of many; the others are counted.
 const MAX_NAMED: usize = 6;
 
@@ -175,9 +171,19 @@ pub(super) fn subject(metric: Metric) -> Arc<str> {
     format!("{BOARD_SENSOR_PREFIX}{metric}").into()
 }
 
-/// Sensors of a metric are missing, each with why; if `is_held`, another value is there and
-/// does not count.
-pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], is_held: bool) -> Condition {
+/// What the loss of some sensors of a metric means for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    /// There is none with a value.
+    None,
+    /// They are judged.
+    Judged,
+    /// Their values do not count while they are better.
+    Held,
+}
+
+/// Sensors of a metric are missing, each with why.
+pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], others: Others) -> Condition {
     let is_faulty = |(_, why): &(&Sensor, Absence)| why.is_fault();
     let each = |(sensor, why): &(&Sensor, Absence)| lost_as(&sensor.label, &sensor.name, why);
     let sources = missing.iter().map(|(sensor, _)| &*sensor.source);
@@ -193,9 +199,10 @@ pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], is_held: bool
             false => "Board Sensor Lost",
         },
         message: lost_message(metric, missing.iter().map(each)),
-        details: Some(match is_held {
-            true => STANDS_UNTIL.to_owned(),
-            false => format!(
+        details: Some(match others {
+            Others::Held => STANDS_UNTIL.to_owned(),
+            Others::Judged => "The others are judged without it.".to_owned(),
+            Others::None => format!(
                 "{} does not answer. Rules on {metric} cannot fire until it does.",
                 sources.join(" and ")
             ),
@@ -204,9 +211,9 @@ pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], is_held: bool
 }
 
 /// Sensors that an earlier run told of, and that this one does not meet.
-pub(super) fn not_met(metric: Metric, names: &[&str]) -> Condition {
+pub(super) fn not_met(metric: Metric, names: &[Arc<str>]) -> Condition {
     let why = "it is not there since the gateway was started";
-    let each = |name: &&str| lost_as(name, name, &why);
+    let each = |name: &Arc<str>| lost_as(name, name, &why);
     Condition {
         key: LOST,
         subject: subject(metric),
@@ -226,10 +233,9 @@ fn lost_as(label: &str, name: &str, why: &dyn fmt::Display) -> String {
     format!("{label} ({name}): {why}")
 }
 
-/// Names all of them: they are what a later run remembers.
 fn lost_message(metric: Metric, each: impl Iterator<Item = String>) -> String {
     let all: Vec<String> = each.collect();
-    format!("{metric}{NO_LONGER_KNOWN}{}", all.join(AND_OF))
+    format!("{metric} is no longer known: {}", named(&all, "; "))
 }
 
 /// A second alarm, which the rule that told the first cannot tell.

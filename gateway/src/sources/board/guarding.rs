@@ -1,10 +1,10 @@
 //! Which of the watched metrics are lost, in whose words, and what a person has seen of it.
 
 use alerting::{BOARD_FURTHER_ALARM as FURTHER, BOARD_SENSOR_LOST as LOST};
-use boards::{Absence, Sensor};
+use boards::{Absence, MAX_SENSORS, Sensor};
 use readings::BOARD;
 
-use super::conditions::{lost, subject};
+use super::conditions::{Others, lost, subject};
 use super::loss::{GUARDED, LossNotice};
 use super::mapping::Waited;
 use super::{Watch, conditions, loss};
@@ -26,17 +26,23 @@ impl Watch {
         }
         let pipeline = &self.pipeline;
         let is_seen = |what: &str| pipeline.noticed(what) == Noticed::Seen;
-        self.remembered.forget(|metric| is_seen(&subject(metric)));
+        let seen = |metric| is_seen(&subject(metric));
+        self.remembered.forget(now_ms, seen);
         let unseen = pipeline.unseen_metrics(BOARD);
+        let sensors = self.board.sensors();
+        let value = |index| sensors.value(index, now_ms);
+        let mut held = [false; MAX_SENSORS];
         for group in &self.groups {
             let metric = group.mapping.metric;
-            let is_loss_seen = self.guards[metric.index()].is_lost() && is_seen(&subject(metric));
+            let guard = &self.guards[metric.index()];
+            let is_loss_seen =
+                guard.is_lost() && (guard.is_old(now_ms) || is_seen(&subject(metric)));
             let is_guarded = GUARDED.contains(&metric);
             // What a rule said of a metric whose loss is not told must be seen as well.
             let is_alert = !is_guarded && unseen.contains(&metric);
             for index in &group.members {
                 let place = index.place();
-                let is_gone = self.board.sensors().value(*index, now_ms).value().is_none();
+                let is_gone = value(*index).value().is_none();
                 if is_gone && is_loss_seen {
                     self.forgotten[place] = true;
                     // Nothing says that it is over: its alert is a person's to resolve.
@@ -46,8 +52,22 @@ impl Watch {
                 }
                 let further = self.alarms.told(place);
                 let is_told = further.is_some_and(|what| pipeline.noticed(what) == Noticed::Unseen);
-                let held = is_alert || is_told || (is_guarded && !self.forgotten[place]);
-                self.board.hold(*index, held);
+                let waited = Waited {
+                    forgotten: &*self.forgotten,
+                    standing: &self.standing,
+                };
+                // One that nobody misses (a radio beside another) is told to nobody.
+                let is_missing = || {
+                    let mut missing = loss::missing(group, value, waited);
+                    missing.any(|(of, _)| of == *index)
+                };
+                let is_awaited = is_guarded && is_gone && !self.forgotten[place] && is_missing();
+                held[place] = is_alert || is_told || is_awaited;
+            }
+        }
+        for group in &self.groups {
+            for index in &group.members {
+                self.board.hold(*index, held[index.place()]);
             }
         }
     }
@@ -56,7 +76,8 @@ impl Watch {
     pub(super) fn guard(&mut self, now_ms: u64) {
         self.forget_seen(now_ms);
         for (metric, names) in self.remembered.missed(now_ms, self.lost_after_ms) {
-            self.pipeline.raise(conditions::not_met(metric, &names));
+            let condition = conditions::not_met(metric, &names);
+            self.pipeline.raise_naming(condition, names);
         }
         let sensors = self.board.sensors();
         let value = move |index| sensors.value(index, now_ms);
@@ -76,8 +97,16 @@ impl Watch {
                     let missing: Vec<(&Sensor, Absence)> = loss::missing(group, value, waited)
                         .map(|(index, why)| (sensors.sensor(index), why))
                         .collect();
-                    let is_held = group.missed(value, waited).next().is_some();
-                    self.pipeline.raise(lost(metric, &missing, is_held));
+                    let others = match loss::has_value(group, value) {
+                        _ if group.missed(value, waited).next().is_some() => Others::Held,
+                        true => Others::Judged,
+                        false => Others::None,
+                    };
+                    let condition = lost(metric, &missing, others);
+                    let names = missing
+                        .iter()
+                        .map(|(sensor, _)| sensor.name.as_str().into());
+                    self.pipeline.raise_naming(condition, names.collect());
                 }
                 Some(LossNotice::Back) => self.pipeline.clear(LOST, &subject(metric)),
                 None => {}

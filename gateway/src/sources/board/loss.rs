@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use boards::{Absence, Freshness, SensorIndex};
 
-use super::mapping::{Group, Waited};
+use super::mapping::{Group, MISSED, Waited};
 use crate::sources::loss::{LossChange, LossDetector};
 use readings::Metric;
 
@@ -28,6 +28,10 @@ pub(super) const GUARDED: [Metric; 7] = [
 /// How long it must be back: more than the longest back-off of a failing
 /// sensor, so that one lucky read in between is not "back".
 const BACK_AFTER_MS: u64 = 90_000;
+
+/// How long a loss is waited for somebody to see, also where nothing of it is open: its
+/// alert was one too many, or a person has resolved it.
+pub(super) const UNSEEN_FOR_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// What is to be said of a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +53,8 @@ pub(super) struct Guard {
     detector: LossDetector,
     /// The sensors and their reasons that were told, as a number.
     told: Option<u64>,
+    /// When they were.
+    told_ms: u64,
 }
 
 /// How a metric is.
@@ -65,36 +71,43 @@ pub(super) enum State {
 
 /// The members of `group` that are missing, and why. A group that has a value misses
 /// those all the same that had one and must not be left to the others: of two batteries
-/// the one taken out may be the empty one.
+/// the one taken out may be the empty one, and of one that says what cannot be nobody knows
+/// which it is.
 pub(super) fn missing<'a>(
     group: &'a Group,
     value_of: impl Fn(SensorIndex) -> Freshness + Copy + 'a,
     waited: Waited<'a>,
 ) -> impl Iterator<Item = (SensorIndex, Absence)> + 'a {
     let is_any_missed = group.missed(value_of, waited).next().is_some();
-    let is_told = GUARDED.contains(&group.mapping.metric) && !has_value(group, value_of);
+    let is_guarded = GUARDED.contains(&group.mapping.metric);
+    let is_told = is_guarded && !is_any_missed && !has_value(group, value_of);
+    let is_link = matches!(group.mapping.metric, Metric::WifiLink | Metric::WifiSignal);
     let members = group.members.iter();
     members.filter_map(move |index| {
         let now = value_of(*index);
-        if is_any_missed {
-            let missed = group.missed_member(*index, now, waited)?;
+        if let Some(missed) = group.missed_member(*index, now, waited) {
             return Some((missed.index, missed.why));
         }
         match now {
+            // Ordinary of a radio, which has no network; of a temperature it is that somebody
+            // has disabled its zone.
+            Freshness::Stale {
+                why: Some(Absence::Unavailable(_)),
+                ..
+            } if is_link => None,
             Freshness::Fresh(_)
             | Freshness::Absent(Absence::Unavailable(_) | Absence::NotYetRead)
-            | Freshness::Stale {
-                why: Some(Absence::Unavailable(_)) | None,
-                ..
-            } => None,
+            | Freshness::Stale { why: None, .. } => None,
             Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => {
-                is_told.then_some((*index, why))
+                let is_faulty = why.is_fault() && MISSED.contains(&group.mapping.metric);
+                (is_told || is_faulty).then_some((*index, why))
             }
         }
     })
 }
 
-fn has_value(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) -> bool {
+/// Whether one of its sensors has a value.
+pub(super) fn has_value(group: &Group, value_of: impl Fn(SensorIndex) -> Freshness) -> bool {
     let mut values = group.members.iter().map(|index| value_of(*index));
     values.any(|now| matches!(now, Freshness::Fresh(_)))
 }
@@ -131,6 +144,7 @@ impl Guard {
             known: false,
             detector: LossDetector::default(),
             told: None,
+            told_ms: 0,
         }
     }
 
@@ -142,6 +156,11 @@ impl Guard {
     /// Whether its loss was told and stands.
     pub(super) fn is_lost(&self) -> bool {
         self.detector.is_lost()
+    }
+
+    /// Whether nobody needs to be waited for any more who would see what was told.
+    pub(super) fn is_old(&self, now_ms: u64) -> bool {
+        self.is_lost() && now_ms.saturating_sub(self.told_ms) >= UNSEEN_FOR_MS
     }
 
     /// What `state` at `now_ms` means.
@@ -162,7 +181,7 @@ impl Guard {
         // Others are lost now, or by another reason: its alert takes those words.
         let is_other = self.is_lost() && missing.is_some() && self.told != missing;
         let change = change.or(is_other.then_some(LossChange::Lost))?;
-        self.told = missing;
+        (self.told, self.told_ms) = (missing, now_ms);
         Some(match change {
             LossChange::Lost => LossNotice::Lost,
             LossChange::Back => LossNotice::Back,

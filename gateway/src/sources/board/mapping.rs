@@ -15,7 +15,7 @@ use readings::{Metric, Reading};
 /// The metrics of which any member that is gone is missed, whatever it said: one that
 /// was taken out may be worse by now. Of every other metric those are missed that keep
 /// an alert standing ([`Waited::standing`]): what is left must not end it.
-const MISSED: [Metric; 4] = [
+pub(super) const MISSED: [Metric; 4] = [
     Metric::BatteryLevel,
     Metric::Undervoltage,
     Metric::Throttled,
@@ -57,6 +57,27 @@ pub(super) struct Mapping {
     /// From the unit of `boards` to the metric's.
     factor: f64,
     pub fold: Fold,
+}
+
+impl Mapping {
+    /// What a value of `boards` is as the metric.
+    pub(super) fn metric_value(self, value: f64) -> f64 {
+        // Gauges overshoot: 106 % was reported of a common UPS HAT.
+        let is_share = matches!(self.metric, Metric::BatteryLevel | Metric::StorageWear);
+        let (low, high) = self.metric.plausible();
+        let value = value * self.factor;
+        if is_share {
+            value.clamp(low, high)
+        } else {
+            value
+        }
+    }
+
+    /// Whether a sensor counts that was set at some time, or was not. A link does only once
+    /// it was up: a radio nobody uses is down for good reason.
+    pub(super) fn counts(self, was_set: bool) -> bool {
+        self.metric != Metric::WifiLink || was_set
+    }
 }
 
 /// How sensors of `role` are published, if they are.
@@ -231,17 +252,14 @@ impl Group {
     }
 
     /// What the members say together; nothing while none is fresh, and nothing that
-    /// is better than what a missed member said last: absence resolves nothing. A
-    /// flag about a link counts only once it was set: a radio nobody uses is down
-    /// for good reason.
+    /// is better than what a missed member said last: absence resolves nothing.
     pub(super) fn reading(
         &self,
         value_of: impl Fn(SensorIndex) -> Freshness,
         was_set: &[bool],
         waited: Waited<'_>,
     ) -> Option<Reading> {
-        let counts =
-            |index: &SensorIndex| self.mapping.metric != Metric::WifiLink || was_set[index.place()];
+        let counts = |index: &SensorIndex| self.mapping.counts(was_set[index.place()]);
         let fresh = self
             .members
             .iter()
@@ -258,21 +276,8 @@ impl Group {
         if self.missed(&value_of, waited).any(is_better_than) {
             return None;
         }
-        // Gauges overshoot: 106 % was reported of a common UPS HAT.
-        let (low, high) = self.mapping.metric.plausible();
-        let value = folded * self.mapping.factor;
-        let is_share = matches!(
-            self.mapping.metric,
-            Metric::BatteryLevel | Metric::StorageWear
-        );
-        Reading::plausible(
-            self.mapping.metric,
-            if is_share {
-                value.clamp(low, high)
-            } else {
-                value
-            },
-        )
+        let value = self.mapping.metric_value(folded);
+        Reading::plausible(self.mapping.metric, value)
     }
 }
 

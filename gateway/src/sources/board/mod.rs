@@ -23,8 +23,8 @@ use std::thread;
 use std::time::Duration;
 
 use boards::{
-    Absence, Board, MAX_SENSORS, Role, Sample, SensorIndex, TemperatureLimits, Tree, TreeError,
-    Words,
+    Absence, Board, Freshness, MAX_SENSORS, Role, Sample, SensorIndex, TemperatureLimits, Tree,
+    TreeError, Words,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +32,7 @@ use crate::config::{self, Config};
 use crate::sources::sink::{Pipeline, ReadingSink as _};
 use alerting::{BOARD_FURTHER_ALARM as FURTHER, BOARD_SENSOR_LOST as LOST, Rule};
 use readings::clock::Mono;
-use readings::{BOARD, METRIC_COUNT, Metric, Reading, SourceId};
+use readings::{BOARD, BOARD_SENSOR_PREFIX, METRIC_COUNT, Metric, Reading, SourceId};
 
 use alarms::{AlarmChange, Alarms};
 use change_log::{ChangeLog, Line};
@@ -89,7 +89,7 @@ pub fn spawn<A: Send + 'static>(
     for note in board.sensors().notes() {
         tracing::info!("board sensor not there: {note}");
     }
-    let view = Arc::new(BoardView::new(&board));
+    let view = Arc::new(BoardView::new(&board, &drone_interfaces(config)));
     explain_by(&pipeline, &view);
     let named = Named::new(config.board.lost_after_s * 1_000);
     let mut watch = Watch::new(board, view.clone(), source, pipeline, named, config);
@@ -109,14 +109,15 @@ pub fn spawn<A: Send + 'static>(
     Ok(view)
 }
 
-/// Has alerts about the board name the sensor that a value is of.
+/// Has alerts about the board and its sensors name the sensor that a value is of.
 fn explain_by(pipeline: &Pipeline, view: &Arc<BoardView>) {
     let view = view.clone();
-    pipeline.explain_by(Box::new(move |source, metric| {
-        // Which of several radios leads to a drone, the sensor does not know.
-        let is_link = matches!(metric, Metric::WifiLink | Metric::WifiSignal);
-        let asked = source == BOARD && !is_link;
-        asked.then(|| view.sensor_of(metric.name())).flatten()
+    pipeline.explain_by(Box::new(move |source, metric, value| {
+        match source.strip_prefix(BOARD_SENSOR_PREFIX) {
+            Some(name) => view.called(name),
+            None if source == BOARD => view.sensor_of(metric, value),
+            None => None,
+        }
     }));
 }
 
@@ -218,7 +219,7 @@ impl Watch {
         let Watch { board, samples, .. } = self;
         samples.clear();
         board.sample(now_ms, &mut |index, sample| samples.push((index, sample)));
-        self.remap();
+        self.remap(now_ms);
         let sensors = self.board.sensors();
         self.view
             .note(&self.samples, sensors.counters(), sensors.hung());
@@ -243,7 +244,7 @@ impl Watch {
     }
 
     /// Sensors came or went: other groups, perhaps other limits.
-    fn remap(&mut self) {
+    fn remap(&mut self, now_ms: u64) {
         let generation = self.board.sensors().generation();
         if generation == self.generation {
             return;
@@ -263,7 +264,14 @@ impl Watch {
                 }
             }
         }
-        for place in self.view.describe(&self.board) {
+        for (place, before) in self.view.describe(&self.board, &self.drone_interfaces) {
+            if let Some(mapping) = before.mapping
+                && self.is_all_gone(mapping.metric, now_ms)
+            {
+                // Those that are gone as well will not end its alerts either.
+                self.pipeline
+                    .resolve_sensor(BOARD, mapping.metric, &before.name, ANOTHER_SENSOR);
+            }
             self.was_set[place] = false;
             self.forgotten[place] = false;
             self.changes.forget(place);
@@ -280,6 +288,24 @@ impl Watch {
             self.limits = limits;
             self.add_rules();
         }
+    }
+
+    /// Whether every sensor of `metric` is gone.
+    fn is_all_gone(&self, metric: Metric, now_ms: u64) -> bool {
+        let is_gone = |index: &SensorIndex| {
+            let now = self.board.sensors().value(*index, now_ms);
+            matches!(
+                now,
+                Freshness::Absent(Absence::Vanished)
+                    | Freshness::Stale {
+                        why: Some(Absence::Vanished),
+                        ..
+                    }
+            )
+        };
+        let mut groups = self.groups.iter();
+        let group = groups.find(|group| group.mapping.metric == metric);
+        group.is_none_or(|group| group.members.iter().all(is_gone))
     }
 
     fn add_rules(&self) {

@@ -32,6 +32,8 @@ pub(super) struct Named {
     /// Places of sensors that no rule names any more.
     spare: Vec<SourceId>,
     asked_ms: Option<u64>,
+    /// The rules that were asked, by their version; none when they are to be asked anew.
+    asked: Option<u64>,
 }
 
 /// What rules call a sensor, and which that is.
@@ -75,12 +77,13 @@ impl Named {
             watched: Vec::new(),
             spare: Vec::new(),
             asked_ms: None,
+            asked: None,
         }
     }
 
     /// Sensors came or went: who is meant is asked anew.
     pub(super) fn ask_again(&mut self) {
-        self.asked_ms = None;
+        (self.asked_ms, self.asked) = (None, None);
     }
 
     /// Publishes what was read of them, and tells of rules that watch nothing.
@@ -94,7 +97,12 @@ impl Named {
         let is_due = |asked_ms: u64| now_ms.saturating_sub(asked_ms) >= ASK_EVERY_MS;
         if self.asked_ms.is_none_or(is_due) {
             self.asked_ms = Some(now_ms);
-            self.refresh(sensors, pipeline);
+            let version = Some(pipeline.rules_version());
+            // Asking allocates.
+            if self.asked != version {
+                self.asked = version;
+                self.refresh(sensors, pipeline);
+            }
         }
         for watched in &mut self.watched {
             watched.publish(sensors, samples, pipeline, now_ms);

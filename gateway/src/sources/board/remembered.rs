@@ -1,8 +1,9 @@
 //! Sensors that open alerts of an earlier run name, until they have a value in this one.
 //!
 //! A battery that was taken out before a restart has no place here, and the one beside it
-//! would end what was said of it. The alerts themselves say which sensor it was: they were
-//! durable before anybody heard of them, whatever pulled the plug. Pure: takes `now`.
+//! would end what was said of it. The alerts themselves have the lasting names of their
+//! sensors, which were durable before anybody heard of them, whatever pulled the plug.
+//! Pure: takes `now`.
 
 use std::sync::Arc;
 
@@ -11,13 +12,14 @@ use boards::{Freshness, SensorIndex, Sensors};
 use readings::{BOARD, Metric};
 
 use super::conditions;
+use super::loss::UNSEEN_FOR_MS;
 use super::mapping::{Fold, Group, Mapping};
 
 /// One of them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Missing {
     pub metric: Metric,
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 /// All of them; at most as many as open alerts about the board name.
@@ -36,17 +38,18 @@ impl Remembered {
     /// What `open` says, the open alerts about the board and what is below it.
     pub(super) fn of(open: &[Arc<Alert>]) -> Remembered {
         let mut remembered = Remembered::default();
-        for alert in open {
+        // What has ended is waited for by nobody, resolved or not.
+        for alert in open.iter().filter(|alert| alert.is_open()) {
             match alert.measured {
                 Some(measured) if &*alert.subject == BOARD => {
                     remembered.told.push((measured.metric, measured.value));
-                    remembered.add(measured.metric, named_by_rule(&alert.message));
+                    remembered.add(measured.metric, &alert.sensors);
                 }
                 None if &*alert.origin == LOST => {
                     let mut metrics = Metric::ALL.iter().copied();
                     let is_of = |metric: &Metric| *conditions::subject(*metric) == *alert.subject;
                     if let Some(metric) = metrics.find(is_of) {
-                        remembered.add(metric, named_by_loss(&alert.message));
+                        remembered.add(metric, &alert.sensors);
                     }
                 }
                 _ => {}
@@ -55,11 +58,11 @@ impl Remembered {
         remembered
     }
 
-    fn add<'a>(&mut self, metric: Metric, names: impl IntoIterator<Item = &'a str>) {
+    fn add(&mut self, metric: Metric, names: &[Arc<str>]) {
         for name in names {
             let missing = Missing {
                 metric,
-                name: name.to_owned(),
+                name: name.clone(),
             };
             if !self.missing.contains(&missing) {
                 self.missing.push(missing);
@@ -81,9 +84,12 @@ impl Remembered {
             .retain(|missing| !sensors.find(&missing.name).is_ok_and(has_value));
     }
 
-    /// Waits no more for sensors whose loss `is_seen`.
-    pub(super) fn forget(&mut self, is_seen: impl Fn(Metric) -> bool) {
-        self.missing.retain(|missing| !is_seen(missing.metric));
+    /// Waits no more for sensors whose loss `is_seen`, and after a day for none.
+    pub(super) fn forget(&mut self, now_ms: u64, is_seen: impl Fn(Metric) -> bool) {
+        let is_old = |since: u64| now_ms.saturating_sub(since) >= UNSEEN_FOR_MS;
+        let is_old = self.since_ms.is_some_and(is_old);
+        self.missing
+            .retain(|missing| !is_old && !is_seen(missing.metric));
     }
 
     /// Whether a sensor of `metric` is waited for.
@@ -104,12 +110,16 @@ impl Remembered {
 
     /// The metrics of which a sensor's absence is to be told, when they all had time to
     /// appear, with those that are missing; and again when they are others.
-    pub(super) fn missed(&mut self, now_ms: u64, lost_after_ms: u64) -> Vec<(Metric, Vec<&str>)> {
+    pub(super) fn missed(
+        &mut self,
+        now_ms: u64,
+        lost_after_ms: u64,
+    ) -> Vec<(Metric, Vec<Arc<str>>)> {
         let is_due = |since: u64| now_ms.saturating_sub(since) >= lost_after_ms;
         if self.missing == self.told_missing || !self.since_ms.is_some_and(is_due) {
             return Vec::new();
         }
-        let of = |all: &[Missing], metric: Metric| -> Vec<String> {
+        let of = |all: &[Missing], metric: Metric| -> Vec<Arc<str>> {
             let all = all.iter().filter(|missing| missing.metric == metric);
             all.map(|missing| missing.name.clone()).collect()
         };
@@ -122,33 +132,12 @@ impl Remembered {
                 .missing
                 .iter()
                 .filter(|missing| missing.metric == metric);
-            (metric, missing.map(|missing| &*missing.name).collect())
+            (
+                metric,
+                missing.map(|missing| missing.name.clone()).collect(),
+            )
         };
         metrics.into_iter().map(named).collect()
-    }
-}
-
-/// The sensor that a rule's alert names at its end: `…, by UPS (power:ups)`.
-fn named_by_rule(message: &str) -> Option<&str> {
-    let (_, sensor) = message.rsplit_once(", by ")?;
-    name_in(sensor)
-}
-
-/// The sensors that a loss names: `… no longer known: UPS (power:ups): vanished; …`.
-fn named_by_loss(message: &str) -> impl Iterator<Item = &str> {
-    let known = message.split_once(conditions::NO_LONGER_KNOWN);
-    let all = known.map_or("", |(_, all)| all).split(conditions::AND_OF);
-    all.filter_map(|sensor| {
-        let (sensor, _) = sensor.split_once("): ")?;
-        sensor.rsplit_once(" (").map(|(_, name)| name)
-    })
-}
-
-/// The name in `label (name)`, or all of it where the two are the same.
-fn name_in(sensor: &str) -> Option<&str> {
-    match sensor.strip_suffix(')') {
-        Some(sensor) => sensor.rsplit_once(" (").map(|(_, name)| name),
-        None => Some(sensor),
     }
 }
 
@@ -161,18 +150,19 @@ mod tests {
     use super::super::mapping;
     use super::*;
 
-    fn alert(origin: &str, subject: &str, message: &str, measured: Option<Measured>) -> Arc<Alert> {
+    fn alert(origin: &str, subject: &str, measured: Option<Measured>, of: &[&str]) -> Arc<Alert> {
         Arc::new(Alert {
             seq: 1,
             id: "alert_1".into(),
             level: Level::Warning,
             alert_type: AlertType::System,
             title: "t".into(),
-            message: message.to_owned(),
+            message: "in any words, by nobody (at all)".to_owned(),
             details: None,
             origin: origin.into(),
             subject: subject.into(),
             measured,
+            sensors: of.iter().map(|&name| name.into()).collect(),
             created: wall_now(),
             cleared: None,
             acknowledged: None,
@@ -182,13 +172,12 @@ mod tests {
     }
 
     fn told(metric: Metric, value: f64, threshold: f64, by: &str) -> Arc<Alert> {
-        let message = format!("A rule: {metric} of board is {value} (< {threshold}), by {by}");
         let measured = Measured {
             metric,
             value,
             threshold,
         };
-        alert("system_monitor", BOARD, &message, Some(measured))
+        alert("system_monitor", BOARD, Some(measured), &[by])
     }
 
     /// A board whose battery `BAT0` is there; the others come with [`plug_in`].
@@ -211,19 +200,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let mut board = board(dir.path());
         let level = Metric::BatteryLevel;
-        let sensor = board
-            .sensors()
-            .all()
-            .iter()
-            .find(|s| s.name == "power:BAT0:charge");
-        let mut lost: Vec<_> = vec![sensor.expect("BAT0").clone(); 2];
-        lost[0].name = "power:BAT1:charge".to_owned();
-        lost[1].name = "power:BAT2:charge".to_owned();
-        let why = boards::Absence::Vanished;
-        let lost = conditions::lost(level, &[(&lost[0], why), (&lost[1], why)], true);
+        let both = ["power:BAT1:charge", "power:BAT2:charge"];
         let open = [
-            told(level, 12.0, 20.0, "BAT1 (power:BAT1:charge)"),
-            alert(LOST, "board/battery_level", &lost.message, None),
+            told(level, 12.0, 20.0, both[0]),
+            alert(LOST, "board/battery_level", None, &both),
         ];
         let mut remembered = Remembered::of(&open);
         let groups = mapping::groups(board.sensors(), &[]);
@@ -231,7 +211,7 @@ mod tests {
         let mapping = group.expect("levels").mapping;
         remembered.meet(board.sensors(), &groups, 0);
         assert!(remembered.withholds(&mapping, 90.0));
-        let both = vec!["power:BAT1:charge", "power:BAT2:charge"];
+        let both = both.map(Arc::from).to_vec();
         assert_eq!(remembered.missed(29_999, 30_000), []);
         assert_eq!(remembered.missed(30_000, 30_000), [(level, both)]);
         assert_eq!(remembered.missed(31_000, 30_000), [], "once");
@@ -241,9 +221,9 @@ mod tests {
         let groups = mapping::groups(board.sensors(), &[]);
         remembered.meet(board.sensors(), &groups, 60_000);
         assert!(remembered.awaits(level) && remembered.withholds(&mapping, 80.0));
-        let rest = vec!["power:BAT2:charge"];
+        let rest = vec![Arc::from("power:BAT2:charge")];
         assert_eq!(remembered.missed(61_000, 30_000), [(level, rest)]);
-        remembered.forget(|metric| metric == level);
+        remembered.forget(62_000, |metric| metric == level);
         assert!(
             !remembered.withholds(&mapping, 80.0),
             "a person has seen it"
@@ -260,19 +240,5 @@ mod tests {
             let open = [told(metric, 3.0, 2.0, "hwmon:max31785@7-0052:x")];
             assert!(Remembered::of(&open).awaits(metric), "{metric}");
         }
-    }
-
-    #[test]
-    fn an_alert_says_which_sensor_it_is_of() {
-        let low = "Low Battery: battery_level of board is 12 % (< 20 %)";
-        for (sensor, name) in [
-            ("UPS (left) (power:ups)", "power:ups"),
-            ("power:BAT0:charge", "power:BAT0:charge"),
-        ] {
-            assert_eq!(named_by_rule(&format!("{low}, by {sensor}")), Some(name));
-        }
-        assert_eq!(named_by_rule(low), None, "an older gateway did not say it");
-        let lost = "battery_level is no longer known: UPS (power:ups): it (or all) vanished";
-        assert!(named_by_loss(lost).eq(["power:ups"]));
     }
 }

@@ -7,10 +7,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use alerting::OfSensor;
 use boards::{Absence, Board, Counters, Freshness, MAX_SENSORS, Quantity, Sample, SensorIndex};
 
-use super::mapping::{Fold, mapping_of};
+use super::mapping::{Fold, Mapping, is_watched, mapping_of};
 use crate::sources::sensor_state::{ABSENT, FRESH, STALE};
+use readings::Metric;
 use readings::clock::Mono;
 
 /// What a sensor is.
@@ -30,10 +32,28 @@ pub struct Described {
     pub metric: Option<&'static str>,
     /// Computed by a curve rather than measured.
     pub estimated: bool,
-    /// Which of several of its metric stands for all.
-    fold: Option<Fold>,
+    /// How it is published, if it is.
+    pub(super) mapping: Option<Mapping>,
+    /// What it was called before names said where a sensor is.
+    formerly: Option<String>,
     /// Age at which a value is stale.
     max_age_ms: u64,
+}
+
+impl Described {
+    /// As alerts name it where they say `said` already.
+    fn named(&self, said: &str) -> OfSensor {
+        let is_said = self.name == said;
+        let words = match self.label == self.name {
+            true => (!is_said).then(|| self.name.clone()),
+            false if is_said => Some(self.label.clone()),
+            false => Some(format!("{} ({})", self.label, self.name)),
+        };
+        OfSensor {
+            name: self.name.as_str().into(),
+            words,
+        }
+    }
 }
 
 /// A sensor at one instant.
@@ -113,12 +133,17 @@ struct Slot {
     last: Option<boards::Reading>,
     absent: Option<Absence>,
     failures: u64,
+    /// It was set at some time.
+    was_set: bool,
 }
 
 impl Slot {
     fn note(&mut self, sample: Sample) {
         match sample {
-            Sample::Reading(reading) => (self.last, self.absent) = (Some(reading), None),
+            Sample::Reading(reading) => {
+                (self.last, self.absent) = (Some(reading), None);
+                self.was_set |= reading.is_set();
+            }
             Sample::Absent(why) => {
                 self.absent = Some(why);
                 self.failures += 1;
@@ -159,13 +184,14 @@ struct Latest {
 }
 
 impl BoardView {
-    pub(super) fn new(board: &Board) -> BoardView {
+    /// Of a board that has links to drones at those interfaces.
+    pub(super) fn new(board: &Board, drone_interfaces: &[String]) -> BoardView {
         let profile = &board.detected().profile;
         BoardView {
             profile: profile.id.as_str().to_owned(),
             name: board.detected().name(),
             latest: Mutex::new(Latest {
-                described: describe(board),
+                described: describe(board, drone_interfaces),
                 slots: Box::new([Slot::default(); MAX_SENSORS]),
                 counters: board.sensors().counters(),
                 hung: board.sensors().hung(),
@@ -173,17 +199,22 @@ impl BoardView {
         }
     }
 
-    /// The sensors are others than before; the places that another one has now.
-    pub(super) fn describe(&self, board: &Board) -> Vec<usize> {
-        let described = describe(board);
+    /// The sensors are others than before; the places that another one has now, with what
+    /// the one before was.
+    pub(super) fn describe(
+        &self,
+        board: &Board,
+        drone_interfaces: &[String],
+    ) -> Vec<(usize, Described)> {
+        let described = describe(board, drone_interfaces);
         let mut latest = self.latest();
         let old_and_new = latest.described.iter().zip(described.iter());
-        let given_away: Vec<usize> = old_and_new
+        let given_away: Vec<(usize, Described)> = old_and_new
             .enumerate()
             .filter(|(_, (old, new))| old.name != new.name)
-            .map(|(place, _)| place)
+            .map(|(place, (old, _))| (place, old.clone()))
             .collect();
-        for place in &given_away {
+        for (place, _) in &given_away {
             latest.slots[*place] = Slot::default();
         }
         latest.described = described;
@@ -200,24 +231,48 @@ impl BoardView {
         latest.hung = hung;
     }
 
-    /// The sensor that the board's value of `metric` is of: the least or the greatest of
-    /// those that have one, by how the metric is made. For people.
+    /// The sensor that the board's value of `metric` is of: the one that says so, though it
+    /// may have gone since, else the least or the greatest of those that have a value, by
+    /// how the metric is made.
     #[must_use]
-    pub fn sensor_of(&self, metric: &str) -> Option<String> {
-        let snapshot = self.snapshot();
-        let values = snapshot.sensors().filter_map(|view| {
-            let value = (view.sensor.metric == Some(metric)).then_some(view.now.value())??;
-            let weight = match view.sensor.fold? {
+    pub fn sensor_of(&self, metric: Metric, value: f64) -> Option<OfSensor> {
+        let latest = self.latest();
+        let now_ms = Mono::now().as_millis();
+        let members = latest.described.iter().zip(&*latest.slots);
+        let members = members.filter_map(|(sensor, slot)| {
+            let mapping = sensor.mapping.filter(|mapping| mapping.metric == metric)?;
+            mapping
+                .counts(slot.was_set)
+                .then_some((sensor, slot, mapping))
+        });
+        let says_so = |(_, slot, mapping): &(&Described, &Slot, Mapping)| {
+            let last = slot.last.map(|last| mapping.metric_value(last.value));
+            last.is_some_and(|last| last.total_cmp(&value).is_eq())
+        };
+        let weight = |(sensor, slot, mapping): &(&Described, &Slot, Mapping)| {
+            let value = slot.worth(sensor.max_age_ms, now_ms).value()?;
+            Some(match mapping.fold {
                 Fold::Least => -value,
                 Fold::Greatest => value,
-            };
-            Some((weight, view.sensor))
-        });
-        let (_, worst) = values.max_by(|one, other| one.0.total_cmp(&other.0))?;
-        Some(match worst.label == worst.name {
-            true => worst.name.clone(),
-            false => format!("{} ({})", worst.label, worst.name),
-        })
+            })
+        };
+        let said = members.clone().find(says_so);
+        let (sensor, ..) = said.or_else(|| {
+            let weighed = members.filter_map(|member| Some((weight(&member)?, member)));
+            let worst = weighed.max_by(|one, other| one.0.total_cmp(&other.0));
+            worst.map(|(_, member)| member)
+        })?;
+        Some(sensor.named(""))
+    }
+
+    /// The sensor that a rule calls `name`, by its own name or by the one it had before.
+    #[must_use]
+    pub fn called(&self, name: &str) -> Option<OfSensor> {
+        let latest = self.latest();
+        let own = latest.described.iter().find(|sensor| sensor.name == name);
+        let mut formerly = latest.described.iter();
+        let formerly = formerly.find(|sensor| sensor.formerly.as_deref() == Some(name));
+        Some(own.or(formerly)?.named(name))
     }
 
     /// Everything known now.
@@ -239,7 +294,7 @@ impl BoardView {
     }
 }
 
-fn describe(board: &Board) -> Arc<[Described]> {
+fn describe(board: &Board, drone_interfaces: &[String]) -> Arc<[Described]> {
     let sensors = board.sensors().all().iter();
     sensors
         .map(|sensor| Described {
@@ -249,7 +304,9 @@ fn describe(board: &Board) -> Arc<[Described]> {
             role: role_name(sensor.role),
             quantity: sensor.quantity,
             metric: mapping_of(sensor.role).map(|mapping| mapping.metric.name()),
-            fold: mapping_of(sensor.role).map(|mapping| mapping.fold),
+            mapping: mapping_of(sensor.role)
+                .filter(|_| is_watched(board.sensors(), sensor, drone_interfaces)),
+            formerly: sensor.formerly.clone(),
             estimated: sensor.estimated,
             max_age_ms: sensor.max_age_ms,
         })

@@ -32,8 +32,7 @@ fn put(root: &Path, path: &str, text: &str) {
 
 /// A processor of 48 degrees and a chip on a bus of its own.
 fn bench() -> Bench {
-    let (tree, state) = (tempfile::tempdir(), tempfile::tempdir());
-    let (tree, state) = (tree.expect("a directory"), state.expect("a directory"));
+    let tree = tempfile::tempdir().expect("a directory");
     let zone = "sys/class/thermal/thermal_zone0";
     put(tree.path(), &format!("{zone}/type"), "cpu-thermal\n");
     put(tree.path(), &format!("{zone}/temp"), "48000\n");
@@ -44,7 +43,12 @@ fn bench() -> Bench {
     put(tree.path(), &format!("{CHIP}/temp1_label"), "Battery bay\n");
     let link = tree.path().join(CHIP).join("device");
     std::os::unix::fs::symlink("../../../1-0048", link).expect("a link");
+    bench_on(tree, |board| board)
+}
 
+/// On that tree; `read` says how the board is read.
+fn bench_on(tree: tempfile::TempDir, read: impl Fn(Board) -> Board) -> Bench {
+    let state = tempfile::tempdir().expect("a directory");
     let (store, _) = Store::open(state.path()).expect("a store");
     let sources = Arc::new(Sources::default());
     let telemetry = Arc::new(Telemetry::new(sources.clone()));
@@ -55,9 +59,9 @@ fn bench() -> Bench {
     let source = pipeline.register("board", SourceKind::Board).expect("room");
 
     let files = Tree::open(tree.path()).expect("a tree");
-    let board = Board::of(files.with_handles(Handles::Pipes), None);
+    let board = read(Board::of(files.with_handles(Handles::Pipes), None));
     let config = Config::default();
-    let view = Arc::new(BoardView::new(&board));
+    let view = Arc::new(BoardView::new(&board, &[]));
     explain_by(&pipeline, &view);
     let named = Named::new(config.board.lost_after_s * 1_000);
     Bench {
@@ -251,6 +255,170 @@ async fn an_alert_keeps_the_place_of_its_sensor_until_somebody_saw_it() {
         .await
         .expect("kept");
     assert_eq!(&*bench.end_of(&alarm).await, "another sensor");
+}
+
+/// The chip with the alarm gives its place away, and the one that never had one is gone too:
+/// neither will ever end the alert.
+#[tokio::test]
+async fn what_vanished_without_an_alert_keeps_no_other_alert_open() {
+    let mut bench = bench();
+    let other = bench.chip(7, "0\n");
+    put(bench.tree.path(), &format!("{CHIP}/temp1_max_alarm"), "1\n");
+    bench.alert_while_rounds_pass("Sensor Alarm").await;
+    let alarm = bench.alert("Sensor Alarm").await;
+    fs::remove_dir_all(bench.tree.path().join(CHIP)).expect("removed");
+    bench.round();
+    fs::remove_dir_all(other).expect("removed");
+    bench.alert_while_rounds_pass("Board Sensor Lost").await;
+    let seen = bench.alerts.acknowledge(&alarm.id, "someone").await;
+    seen.expect("kept");
+    let is_known = |bench: &Bench, name: &str| bench.watch.board.sensors().find(name).is_ok();
+    // As many as need each place but that of the other one.
+    let lm75 = "hwmon:lm75@1-0048:temp1_max_alarm";
+    let free = MAX_SENSORS - bench.watch.board.sensors().all().len();
+    for sensor in 0..free + 3 {
+        let path = format!("sys/class/thermal/thermal_zone{}", sensor + 1);
+        put(
+            bench.tree.path(),
+            &format!("{path}/type"),
+            &format!("probe{sensor}\n"),
+        );
+        put(bench.tree.path(), &format!("{path}/temp"), "21000\n");
+    }
+    assert_eq!(&*bench.end_of(&alarm).await, "another sensor");
+    assert!(!is_known(&bench, lm75));
+    assert!(is_known(&bench, "hwmon:max31785@7-0052:in0_alarm"));
+}
+
+/// Radios come with names of their own, and one that is gone beside another is told to
+/// nobody.
+#[tokio::test]
+async fn radios_that_came_and_went_hold_no_places() {
+    let mut bench = bench();
+    let radio = |bench: &Bench, name: &str| {
+        let path = format!("sys/class/net/{name}");
+        fs::create_dir_all(bench.tree.path().join(&path).join("wireless")).expect("made");
+        put(bench.tree.path(), &format!("{path}/operstate"), "up\n");
+    };
+    put(bench.tree.path(), "proc/net/wireless", "head\nhead\n");
+    radio(&bench, "wlan0");
+    bench.round();
+    let per_radio = {
+        let before = bench.watch.board.sensors().all().len();
+        radio(&bench, "wlx0");
+        while bench.watch.board.sensors().all().len() == before {
+            bench.round();
+        }
+        bench.watch.board.sensors().all().len() - before
+    };
+    for number in 0..=MAX_SENSORS / per_radio {
+        let name = format!("wlx{number}");
+        radio(&bench, &name);
+        bench.round();
+        bench.round();
+        fs::remove_dir_all(bench.tree.path().join("sys/class/net").join(&name)).expect("gone");
+        bench.round();
+    }
+    let ups = "sys/class/power_supply/ups";
+    put(bench.tree.path(), &format!("{ups}/type"), "UPS\n");
+    put(bench.tree.path(), &format!("{ups}/capacity"), "4\n");
+    bench.alert_while_rounds_pass("Critical Battery").await;
+    assert_eq!(bench.watch.board.sensors().left_out().count, 0);
+}
+
+/// Whoever disables the zone takes the board's temperature away.
+#[tokio::test]
+async fn a_zone_that_is_disabled_is_a_temperature_that_is_lost() {
+    let mut bench = bench();
+    assert_eq!(bench.round(), Some(48.0));
+    let zone = "sys/class/thermal/thermal_zone0";
+    put(bench.tree.path(), &format!("{zone}/mode"), "disabled\n");
+    // (The mode is looked for when something comes or goes.)
+    bench.chip(7, "0\n");
+    bench.alert_while_rounds_pass("Board Sensor Lost").await;
+    let lost = bench.alert("Board Sensor Lost").await;
+    assert!(lost.message.contains("is disabled"), "{lost:?}");
+    put(bench.tree.path(), &format!("{zone}/mode"), "enabled\n");
+    assert_eq!(&*bench.end_of(&lost).await, "auto");
+}
+
+/// A loss of which nothing is open: its alert was one too many for the book, or a person
+/// resolved it. It holds nothing open for ever.
+#[tokio::test]
+async fn a_loss_that_nobody_can_see_is_forgotten_after_a_day() {
+    let mut bench = bench();
+    let battery = |bench: &Bench, name: &str, capacity: &str| {
+        let path = format!("sys/class/power_supply/{name}");
+        put(bench.tree.path(), &format!("{path}/type"), "Battery\n");
+        put(bench.tree.path(), &format!("{path}/capacity"), capacity);
+    };
+    battery(&bench, "BAT0", "12\n");
+    battery(&bench, "BAT1", "50\n");
+    bench.alert_while_rounds_pass("Low Battery").await;
+    let low = bench.alert("Low Battery").await;
+    fs::remove_dir_all(bench.tree.path().join("sys/class/power_supply/BAT1")).expect("out");
+    bench.alert_while_rounds_pass("Board Sensor Lost").await;
+    let lost = bench.alert("Board Sensor Lost").await;
+    battery(&bench, "BAT0", "90\n");
+    bench
+        .alerts
+        .resolve(&lost.id, "someone")
+        .await
+        .expect("resolved");
+    for _ in 0..10 {
+        bench.round();
+    }
+    let now = bench.alerts.find(&low.id).expect("kept");
+    assert!(now.is_open(), "the other one is not known: {now:?}");
+    bench.now_ms += 24 * 60 * 60 * 1_000;
+    assert_eq!(&*bench.end_of(&low).await, "auto");
+}
+
+/// As many as a large board has; what is published and judged included.
+#[tokio::test]
+async fn a_round_of_sixty_sensors_allocates_nothing() {
+    let tree = tempfile::tempdir().expect("a directory");
+    put(
+        tree.path(),
+        "sys/class/thermal/thermal_zone0/type",
+        "cpu-thermal\n",
+    );
+    put(
+        tree.path(),
+        "sys/class/thermal/thermal_zone0/temp",
+        "48000\n",
+    );
+    for chip in 0..14 {
+        let path = format!("sys/class/hwmon/hwmon{chip}");
+        put(tree.path(), &format!("{path}/name"), "max31785\n");
+        for file in ["temp1_input", "fan1_input", "in0_input", "in0_alarm"] {
+            let text = if file.ends_with("alarm") {
+                "0\n"
+            } else {
+                "2400\n"
+            };
+            put(tree.path(), &format!("{path}/{file}"), text);
+        }
+        let link = tree.path().join(&path).join("device");
+        std::os::unix::fs::symlink(format!("../../../{chip}-0052"), link).expect("a link");
+    }
+    for supply in ["ups", "BAT0", "BAT1"] {
+        let path = format!("sys/class/power_supply/{supply}");
+        put(tree.path(), &format!("{path}/type"), "Battery\n");
+        put(tree.path(), &format!("{path}/capacity"), "90\n");
+    }
+    let mut bench = bench_on(tree, Board::read_inline);
+    assert_eq!(bench.watch.board.sensors().all().len(), 60);
+    // Sources and histories are made with their first values.
+    for _ in 0..100 {
+        bench.round();
+    }
+    let counted = allocation_counter::measure(|| {
+        for _ in 0..300 {
+            bench.round();
+        }
+    });
+    assert_eq!(counted.count_total, 0, "in ten minutes");
 }
 
 impl Bench {

@@ -1,4 +1,4 @@
-//! The emergency stop's life, a board's starts, and the budget of log lines.
+//! The emergency stop's life, and a board's starts.
 //!
 //! Pure: takes `now` in milliseconds. A chattering stop or a talkative board must
 //! not make a storm of durable writes or log lines; what is held back here is
@@ -96,29 +96,6 @@ impl Restarts {
     }
 }
 
-/// A budget of so many per period, for log lines.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Budget {
-    period_began_ms: u64,
-    spent: u32,
-}
-
-impl Budget {
-    /// Whether one more is within `most` of this period.
-    pub(super) fn spend(&mut self, most: u32, period_ms: u64, now_ms: u64) -> bool {
-        if now_ms.saturating_sub(self.period_began_ms) >= period_ms {
-            *self = Budget {
-                period_began_ms: now_ms,
-                spent: 0,
-            };
-        }
-        let within = self.spent < most;
-        // What is refused is not spent: another caller may be allowed more.
-        self.spent += u32::from(within);
-        within
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,12 +142,5 @@ mod tests {
         assert!(!restarts.started(606_000), "told already");
         assert!(!restarts.settled(906_000) && restarts.settled(906_001));
         assert!(!restarts.settled(906_002), "once");
-    }
-
-    #[test]
-    fn a_budget_is_per_period() {
-        let mut budget = Budget::default();
-        let spent = (0..200_u64).filter(|n| budget.spend(3, 100, *n)).count();
-        assert_eq!(spent, 6);
     }
 }

@@ -24,12 +24,13 @@ use readings::{Metric, SourceId};
 use tokio::sync::Notify;
 
 use super::conditions::{BUTTON, LEFT_OUT, LOST, RESTARTS, Wording};
-use super::guard::{Budget, Restarts, Stop};
+use super::guard::{Restarts, Stop};
 use super::sensor::SensorRecord;
 use super::source_slots::SourceSlots;
 use super::stop_inputs::StopInputs;
 use super::{mapping, sensor_source};
 use crate::config::Bridge;
+use crate::sources::log_budget::Budget;
 use crate::sources::loss::{LossChange, LossDetector};
 use crate::sources::sink::{Pipeline, ReadingSink as _};
 use jiff::Timestamp;

@@ -66,10 +66,11 @@ impl Committer {
         // An alert still open here is from before a restart: it goes on.
         if cell.transition.raised && draft.open(book, cause, &subject).is_none() {
             let explain = service.explain.get();
-            let sensor = explain.and_then(|explain| explain(&subject, rule.metric));
+            let sensor = explain.and_then(|explain| explain(&subject, rule.metric, cell.value));
+            let words = sensor.as_ref().and_then(|sensor| sensor.words.as_deref());
             let alert = Alert {
                 title: rule.name.clone(),
-                message: rule_message(rule, &subject, cell.value, sensor.as_deref()),
+                message: rule_message(rule, &subject, cell.value, words),
                 details: Some(rule_details(rule, cell.value)),
                 origin: RULE_ORIGIN.into(),
                 measured: Some(Measured {
@@ -80,6 +81,7 @@ impl Committer {
                 level: rule.level,
                 alert_type: rule.alert_type,
                 subject: subject.clone(),
+                sensors: sensor.into_iter().map(|sensor| sensor.name).collect(),
                 ..self.blank(moment, cell.raised_at)
             };
             draft.add(alert, cell.raised_at);
@@ -100,6 +102,7 @@ impl Committer {
             key,
             subject,
             what,
+            sensors,
             transition,
             reworded,
             raised_at,
@@ -130,23 +133,34 @@ impl Committer {
             .all_open(book)
             .any(|a| Cause::of(a) == cause && *a.subject == *subject && tells(a));
         if let Some(condition) = what.as_ref().filter(|_| reworded && known) {
-            reword(draft, book, cause, &subject, condition);
+            reword(draft, book, cause, (&subject, &sensors), condition);
         }
         if let Some(condition) = what.filter(|_| transition.raised && !known) {
-            let alert = Alert {
-                title: condition.title.into(),
-                message: condition.message,
-                details: condition.details,
-                origin: key.clone(),
-                level: condition.level,
-                alert_type: condition.alert_type,
-                subject: subject.clone(),
-                ..self.blank(moment, raised_at)
-            };
+            let alert = self.of_condition(condition, sensors, moment, raised_at);
             draft.add(alert, raised_at);
         }
         if transition.raised && !transition.stands {
             end(draft);
+        }
+    }
+
+    fn of_condition(
+        &mut self,
+        condition: Condition,
+        sensors: Vec<Arc<str>>,
+        moment: Moment,
+        at: Mono,
+    ) -> Alert {
+        Alert {
+            title: condition.title.into(),
+            message: condition.message,
+            details: condition.details,
+            origin: condition.key.into(),
+            level: condition.level,
+            alert_type: condition.alert_type,
+            subject: condition.subject,
+            sensors,
+            ..self.blank(moment, at)
         }
     }
 
@@ -165,6 +179,7 @@ impl Committer {
             origin: "".into(),
             subject: "".into(),
             measured: None,
+            sensors: Vec::new(),
             created: moment.wall_at(at),
             cleared: None,
             acknowledged: None,
@@ -175,19 +190,27 @@ impl Committer {
 }
 
 /// Gives the open alert the words of its newest reason; nobody is told, but who looks.
-fn reword(draft: &mut Draft, book: &Book, cause: Cause, subject: &str, condition: &Condition) {
+fn reword(
+    draft: &mut Draft,
+    book: &Book,
+    cause: Cause,
+    (subject, sensors): (&str, &[Arc<str>]),
+    condition: &Condition,
+) {
     let Some(alert) = draft.open(book, cause, subject) else {
         return;
     };
     let is_so = *alert.title == *condition.title
         && alert.message == condition.message
-        && alert.details == condition.details;
+        && alert.details == condition.details
+        && alert.sensors == sensors;
     if !is_so {
         let seq = alert.seq;
         draft.edit(book, seq, |alert| {
             alert.title = condition.title.into();
             alert.message = condition.message.clone();
             alert.details = condition.details.clone();
+            alert.sensors = sensors.to_vec();
         });
     }
 }

@@ -1,0 +1,67 @@
+//! Gauges that count energy or charge and leave the division to their reader, and which of
+//! two that contradict each other counts.
+//!
+//! The class shows what the hardware measures (`Documentation/power/power_supply_class.rst`,
+//! "Should I calculate percentage capacity manually, inside the driver?": "most likely,
+//! no"), so:
+//!
+//! * `capacity`, where there is one, is the gauge's own word and counts: it knows its
+//!   reserve, the load and the cold, which no division does;
+//! * without it, `energy_now` counts before `charge_now`: energy is what runs the board,
+//!   and a charge is worth less of it as the voltage falls. The kernel's own reader of the
+//!   class (`apm_power.c`) asks in that order, takes `…_full` before `…_full_design`, and
+//!   allows for `…_empty`;
+//! * far apart, one of them is made up, and nobody knows which: then the charge is unknown,
+//!   which is a fault that is told ([`GateKind::Counted`](crate::gate::GateKind)). Only by
+//!   what the gauge has learned: an old battery holds half of what it was made for.
+
+use super::{Search, Supply};
+use crate::decode::Decode;
+
+/// In the order in which they count.
+const COUNTED: [&str; 2] = ["energy", "charge"];
+
+/// True where the charge is known, by that or by the gauge itself.
+pub(super) fn look(search: &mut Search, supply: &Supply) -> bool {
+    if !supply.battery || search.tree.exists(&supply.file("capacity")) {
+        return true;
+    }
+    for what in COUNTED {
+        let exists = |file: &str| search.tree.exists(&supply.file(&format!("{what}_{file}")));
+        let mut amounts = ["now", "avg"].into_iter();
+        let Some(amount) = amounts.find(|file| exists(file)) else {
+            continue;
+        };
+        if !exists("full") && !exists("full_design") {
+            continue;
+        }
+        let source = format!("{what}_{amount}");
+        let draft = supply
+            .charge("charge", Decode::Share)
+            .label(format!("{}, charge", supply.label));
+        supply.add(search, &source, draft);
+        let last = search.result.found.last_mut();
+        if let Some(found) = last.filter(|found| found.source == supply.file(&source)) {
+            // As `percent_left` takes them. Another battery in the same place holds more,
+            // or less: they are read anew with each sample.
+            let beside = ["full", "full_design", "empty"];
+            found.beside = beside.map(|file| format!("{what}_{file}")).into();
+        }
+        return true;
+    }
+    false
+}
+
+/// The files that a charge, read from `file`, must not contradict.
+pub(super) fn counted(search: &Search, supply: &Supply, file: &str) -> Vec<String> {
+    let is_other = |what: &&str| !file.starts_with(*what);
+    let has_both = |what: &&str| {
+        ["now", "full"].iter().all(|part| {
+            let file = supply.file(&format!("{what}_{part}"));
+            search.tree.is_file(&file)
+        })
+    };
+    let all = COUNTED.into_iter().filter(is_other).filter(has_both);
+    all.map(|what| supply.file(&format!("{what}_now")))
+        .collect()
+}

@@ -1,0 +1,71 @@
+//! Further lies of a microcontroller: one that calls its sensor otherwise at each start, one
+//! whose stop bounces, and one that measures what cannot be. Beside `bridge_liar`, whose
+//! board tells them.
+
+use gateway_tests::eventually;
+use serde_json::Value;
+
+use crate::bridge::metric;
+use crate::bridge_liar::{Liar, honest, with};
+use crate::bridge_line::{alert, is_over, sensor, stands};
+
+/// Each name would be a source for ever; a source is what an emergency stop needs.
+#[tokio::test]
+async fn a_board_that_renames_its_sensor_at_each_start_takes_no_places_from_a_stop()
+-> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let port = dir.path().join("mast");
+    let liar = Liar::plug_in(&port, honest());
+    let gateway = with(&port).await?;
+    let admin = gateway.admin()?;
+    sensor(&admin, "probe", |sensor| sensor["state"] == "fresh").await?;
+    // More than a bridge may have.
+    for number in 0..20_u32 {
+        let name: &'static str = format!("probe{number}").leak();
+        liar.now(|ways| (ways.name, ways.boot) = (name, number + 2));
+        sensor(&admin, name, |sensor| sensor["state"] == "fresh").await?;
+    }
+    liar.now(|ways| ways.stop = Some(true));
+    let stop = alert(&admin, "Emergency Stop", "bridge/mast", stands).await?;
+    assert_eq!(stop["level"], "critical", "{stop}");
+    // Its last name is judged as any other.
+    liar.now(|ways| ways.value = f32::INFINITY);
+    let lost = alert(&admin, "Bridge Sensor Lost", "bridge/mast/probe19", stands).await?;
+    let text = lost["message"].as_str().unwrap();
+    assert!(
+        text.contains("inf") && text.contains("-40 to 125"),
+        "{text}"
+    );
+    Ok(())
+}
+
+/// A contact that opens and closes: every close acts, and nobody is told a hundred times.
+#[tokio::test]
+async fn a_stop_that_bounces_is_one_alert_and_few_lines() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let port = dir.path().join("mast");
+    let liar = Liar::plug_in(&port, honest());
+    let gateway = with(&port).await?;
+    let admin = gateway.admin()?;
+    sensor(&admin, "probe", |sensor| sensor["state"] == "fresh").await?;
+    let before = metric(&admin, "bridge_frames_total").await?;
+    eventually("three hundred frames of it", || async {
+        // It is asked for in between: each wait is another state.
+        liar.now(|ways| ways.stop = ways.stop.map(|stop| !stop));
+        let frames = metric(&admin, "bridge_frames_total").await?;
+        Ok((frames >= before + 300.0).then_some(()))
+    })
+    .await?;
+    liar.now(|ways| ways.stop = Some(true));
+    alert(&admin, "Emergency Stop", "bridge/mast", stands).await?;
+    let alerts = admin.get("/api/alerts?limit=0").await?.expect(200).json();
+    let of_stop = |alert: &&Value| alert["title"] == "Emergency Stop";
+    let told = alerts["alerts"].as_array().unwrap().iter().filter(of_stop);
+    assert!(told.count() <= 3, "{alerts}");
+    let lines = gateway.output().matches("bridge=mast").count()
+        + gateway.output().matches("\"bridge\":\"mast\"").count();
+    assert!(lines <= 61, "{lines} lines");
+    liar.now(|ways| ways.stop = Some(false));
+    alert(&admin, "Emergency Stop", "bridge/mast", is_over).await?;
+    Ok(())
+}
