@@ -182,6 +182,16 @@ async fn streams(client: &Client, drone: u8) -> anyhow::Result<()> {
     .await
 }
 
+/// Datagrams of video that came from that drone.
+async fn video_datagrams(client: &Client, drone: u8) -> anyhow::Result<f64> {
+    let page = client.get("/metrics").await?.expect(200).text();
+    let name = format!("mfg_drone_video_datagrams_total{{drone=\"d{drone}\"}} ");
+    let value = page
+        .lines()
+        .find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
+    value.with_context(|| format!("{name} is not there"))
+}
+
 #[tokio::test]
 async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
     // Network namespaces need root; `Site::new` says so where there are none.
@@ -197,17 +207,7 @@ async fn the_video_of_one_is_not_the_other_s() -> anyhow::Result<()> {
     for drone in 1..=2 {
         until(&client, drone, "connected").await?;
     }
-    let datagrams = |drone: u8| {
-        let client = &client;
-        async move {
-            let page = client.get("/metrics").await?.expect(200).text();
-            let name = format!("mfg_drone_video_datagrams_total{{drone=\"d{drone}\"}} ");
-            let value = page
-                .lines()
-                .find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
-            value.with_context(|| format!("{name} is not there"))
-        }
-    };
+    let datagrams = |drone| video_datagrams(&client, drone);
     // Only the second streams: its pictures come, and none of them to the first.
     client
         .post("/api/drones/d2/camera/stream/start")

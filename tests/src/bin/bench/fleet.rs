@@ -43,15 +43,7 @@ pub(crate) async fn commands() -> anyhow::Result<()> {
         },
     );
     let client = gateway.admin()?;
-    eventually("connected", || async {
-        let status = client
-            .get("/api/drones/d1/status")
-            .await?
-            .expect(200)
-            .json();
-        Ok((status["connection_status"] == "connected").then_some(()))
-    })
-    .await?;
+    connected(&client).await?;
     let stream = TokioIo::new(client.connect().await?);
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(stream).await?;
@@ -86,6 +78,14 @@ pub(crate) async fn commands() -> anyhow::Result<()> {
     spread("stop: request → datagram at the drone", reached);
     spread("stop: request → answer", answered);
     Ok(())
+}
+
+async fn connected(client: &Client) -> anyhow::Result<()> {
+    eventually("connected", || async {
+        let status = client.get("/api/drones/d1/status").await?.expect(200);
+        Ok((status.json()["connection_status"] == "connected").then_some(()))
+    })
+    .await
 }
 
 /// Waits for `stop`, answers everything.
