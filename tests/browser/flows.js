@@ -398,7 +398,9 @@ async function lateVideo({ browser, gateway, who }) {
     await open(me, 'video');
     const camera = page.getByRole('region', { name: t('video.of', { name: nameOf(1) }) });
     const press = async (name) => {
+      const answered = page.waitForResponse((answer) => answer.url().includes('/camera/stream/'));
       await camera.getByRole('button', { name: t(name) }).click();
+      await answered;
       await camera.locator('button[aria-busy]').waitFor({ state: 'detached' });
     };
     await press('video.start');
