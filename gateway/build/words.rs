@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 /// Families of words that messages need; the page's other words stay there.
-const FAMILIES: [&str; 8] = [
+const FAMILIES: [&str; 9] = [
     "advice",
     "alert",
     "condition",
@@ -20,6 +20,7 @@ const FAMILIES: [&str; 8] = [
     "limit",
     "metric",
     "subject",
+    "who",
 ];
 /// The members of the family `alert` that a message uses.
 const OF_ALERT: [&str; 6] = [
@@ -97,9 +98,12 @@ fn entries(script: &str) -> Result<Words, String> {
             found.push((name, literal(line)?));
             continue;
         }
-        // The first line of the object, its end, comments and empty lines hold no word.
+        // (One that is passed over would give every later text the name before its own.)
         let Some((name, rest)) = named(line) else {
-            continue;
+            match holds_no_word(line) {
+                true => continue,
+                false => return Err(format!("not a word: {line}")),
+            }
         };
         match rest.trim() {
             "" => pending = Some(name),
@@ -112,11 +116,22 @@ fn entries(script: &str) -> Result<Words, String> {
     Ok(found)
 }
 
+/// The first line of the object, its end, comments and empty lines.
+fn holds_no_word(line: &str) -> bool {
+    let starts = ["//", "/**", "export const "];
+    line.is_empty() || line == "};" || starts.iter().any(|start| line.starts_with(start))
+}
+
 /// The name before the colon, quoted or not, and what follows.
 fn named(line: &str) -> Option<(String, &str)> {
-    if let Some(rest) = line.strip_prefix('\'') {
-        let (name, rest) = rest.split_once('\'')?;
-        return Some((name.to_owned(), rest.strip_prefix(':')?));
+    for quote in ['\'', '"'] {
+        if let Some(rest) = line.strip_prefix(quote) {
+            let (name, rest) = rest.split_once(quote)?;
+            return Some((name.to_owned(), rest.strip_prefix(':')?));
+        }
+    }
+    if holds_no_word(line) {
+        return None;
     }
     let (name, rest) = line.split_once(':')?;
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());

@@ -2,9 +2,22 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { fleet } from './fleet.js';
+import { Fleet, fleet, nameOf } from './fleet.js';
 import { journey } from './journey.js';
-import { ADMIN_KEY, card, DRONE, Gateway, hold, open, person, READER_KEY, serious, signIn, until } from './world.js';
+import {
+  ADMIN_KEY,
+  card,
+  DRONE,
+  Gateway,
+  hold,
+  linkOf,
+  open,
+  person,
+  READER_KEY,
+  serious,
+  signIn,
+  until,
+} from './world.js';
 
 const gone = (locator) => locator.waitFor({ state: 'detached' });
 
@@ -39,10 +52,21 @@ async function flying({ browser, gateway, who }) {
     .click();
   await one.getByText(t('flight.flying'), { exact: true }).waitFor();
   await one.getByRole('link', { name: DRONE }).click();
-  await page.getByRole('button', { name: t('control.take') }).click();
+  // Who takes off has control, and is not told to take it.
+  const steer = page.getByRole('button', { name: t('control.steer'), exact: true });
+  const take = page.getByRole('button', { name: t('control.take') });
+  await steer.waitFor();
+  assert.equal(await take.count(), 0, 'what it has is not offered');
+  await page.getByRole('button', { name: t('control.give') }).click();
+  await take.click();
   const control = async () => (await gateway.ask('/api/drones/drone_001/status')).control;
   await until('the page has control', async () => (await control())?.session);
   await page.getByText(t('control.mine')).first().waitFor();
+  // Loaded anew, the page has control still: it goes on, and takes nothing that it has.
+  await page.reload();
+  await steer.click();
+  await page.getByText(t('steps.says')).waitFor();
+  assert.equal((await take.count()) + (await steer.count()), 0, 'what it has is not offered');
   const turn = { direction: 'clockwise', angle: 45 };
   await assert.rejects(gateway.ask('/api/drones/drone_001/rotate', 'POST', turn), /409/, 'nobody else flies it');
   const before = (await gateway.ask('/api/drones/drone_001/status')).height;
@@ -116,7 +140,7 @@ async function sticks({ browser, gateway, who }) {
     delete document.hidden;
     document.dispatchEvent(new Event('visibilitychange'));
   });
-  await page.getByRole('button', { name: t('control.take') }).click();
+  await page.getByRole('button', { name: t('control.steer'), exact: true }).click();
   await phase('ready');
   // Told down by anybody: sticks are off until control is taken anew.
   await push();
@@ -361,6 +385,33 @@ async function video({ browser, gateway, who }) {
   await camera.getByRole('button', { name: t('video.stop') }).click();
   await camera.getByText(t('video.off')).waitFor();
   return me;
+}
+
+/** A drone that answers late: what is shown after a press is what came of it. */
+async function lateVideo({ browser, gateway, who }) {
+  const site = await Fleet.open(gateway.binary, 1, ['--delay-ms', '400']);
+  try {
+    const me = await person(browser, { ...who, url: 'data:text/html,' });
+    const { page, t } = me;
+    await page.goto(linkOf(site));
+    await page.getByRole('article').first().locator('.heard:not(.old)').waitFor();
+    await open(me, 'video');
+    const camera = page.getByRole('region', { name: t('video.of', { name: nameOf(1) }) });
+    const press = async (name) => {
+      const answered = page.waitForResponse((answer) => answer.url().includes('/camera/stream/'));
+      await camera.getByRole('button', { name: t(name) }).click();
+      await answered;
+      await camera.locator('button[aria-busy]').waitFor({ state: 'detached' });
+    };
+    await press('video.start');
+    assert.ok(await camera.getByRole('button', { name: t('video.stop') }).isVisible(), 'it streams');
+    await until('pictures', async () => Number(await camera.locator('canvas').getAttribute('data-frames')) > 30);
+    await press('video.stop');
+    assert.ok(await camera.getByText(t('video.off')).isVisible(), 'it is off');
+    return me;
+  } finally {
+    await site.clear();
+  }
 }
 
 async function withoutDecoder({ browser, gateway, who }) {
@@ -673,6 +724,15 @@ async function cutNetwork({ browser, gateway, who }) {
   const told = page.getByRole('alert').filter({ hasText: t('failure.offline') });
   await told.waitFor();
   await page.getByRole('status', { name: t('link.lost'), exact: true }).waitFor();
+  // A screen that cannot be loaded says so once, whatever it asked for.
+  const failed = (path) => page.waitForEvent('requestfailed', (request) => request.url().endsWith(path));
+  const both = Promise.all([failed('/api/health/detailed'), failed('/api/dashboard/performance')]);
+  await open(me, 'board');
+  await both;
+  const load = page.getByRole('alert').filter({ hasText: t('trouble.load', { what: t('nav.board') }) });
+  await load.first().waitFor();
+  assert.equal(await load.count(), 1);
+  await open(me, 'home');
   await context.setOffline(false);
   await page.getByRole('status', { name: t('link.live'), exact: true }).waitFor();
   // The failure is still there, with another try; that one works, and it goes.
@@ -780,6 +840,7 @@ export const FLOWS = {
   everythingDown,
   alerts,
   video,
+  lateVideo,
   withoutDecoder,
   histories,
   rulesAndKeys,

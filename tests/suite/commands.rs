@@ -2,7 +2,8 @@
 //! audit trail.
 
 use gateway_tests::{Client, Drone, Gateway, WebSocket, drone, eventually, spare_port};
-use serde_json::Value;
+use http::Method;
+use serde_json::{Value, json};
 
 async fn simulated() -> anyhow::Result<Gateway> {
     let port = spare_port();
@@ -118,6 +119,37 @@ async fn a_command_is_followed_by_its_id_to_its_end() -> anyhow::Result<()> {
     ] {
         assert!(output.contains(&told), "{told}: {output}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_command_by_its_name_waits_for_its_end_as_the_others_do() -> anyhow::Result<()> {
+    let gateway = simulated().await?;
+    let client = gateway.admin()?;
+    client.post("/api/drones/d1/connect").await?.expect(200);
+    give(&client, "takeoff?wait=true").await?;
+    let named = |wait: &str, body: Value| {
+        let (client, path) = (&client, format!("/api/drones/d1/command?wait={wait}"));
+        async move { client.json(Method::POST, &path, &body).await }
+    };
+    for body in [
+        json!({"type": "move", "parameters": {"direction": "up", "distance": 60}}),
+        json!({"command": "move", "params": {"x": 0.5, "y": 0.5}}),
+        json!({"command": "change_altitude", "params": {"altitude": 0.8}}),
+        json!({"command": "start_streaming"}),
+    ] {
+        let answer = named("true", body).await?.expect(200).json();
+        let path = format!("/api/commands/{}", answer["command_id"].as_str().unwrap());
+        let command = client.get(&path).await?.expect(200).json();
+        assert_eq!(command["state"], "answered", "{answer:#} {command:#}");
+    }
+    let body = json!({"type": "move", "parameters": {"direction": "up", "distance": 100}});
+    let answer = named("false", body.clone()).await?.expect(200).json();
+    assert!(
+        answer["message"].as_str().unwrap().contains("taken"),
+        "{answer:#}"
+    );
+    named("perhaps", body).await?.expect(422);
     Ok(())
 }
 

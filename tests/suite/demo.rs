@@ -73,6 +73,49 @@ async fn a_demo_leaves_nothing_behind() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Its drones end with it, so none is in the air when it begins anew: not even where they
+/// were when it was killed.
+#[tokio::test]
+async fn a_demo_that_begins_anew_has_its_drones_on_the_ground() -> anyhow::Result<()> {
+    let address = Block::claim().gateway();
+    let dir = tempfile::tempdir()?;
+    let begin = || -> std::io::Result<Child> {
+        let mut demo = demo(address);
+        demo.arg("--state-dir").arg(dir.path());
+        demo.stderr(Stdio::inherit()).spawn()
+    };
+    let mut child = begin()?;
+    timeout(PATIENCE, greeting(&mut child)).await??;
+    let client =
+        Client::https((address, 8443).into(), &dir.path().join("tls/ca.pem"))?.with_key(ADMIN_KEY);
+    let status = || async {
+        let status = client.get("/api/drones/drone_001/status").await?;
+        Ok::<_, anyhow::Error>(status.expect(200).json())
+    };
+    eventually("it is on the ground", || async {
+        Ok((status().await?["flight_status_basis"] == "state").then_some(()))
+    })
+    .await?;
+    client
+        .post("/api/drones/drone_001/takeoff?wait=true")
+        .await?
+        .expect(200);
+    child.kill().await?;
+    let mut child = begin()?;
+    timeout(PATIENCE, greeting(&mut child)).await??;
+    eventually("it is known to be on the ground", || async {
+        let status = status().await?;
+        assert_eq!(status["flight_status"], "landed", "{status:#}");
+        Ok((status["flight_status_basis"] == "state").then_some(()))
+    })
+    .await?;
+    let alerts = client.get("/api/alerts").await?.expect(200).json();
+    let lost = alerts["alerts"].as_array().unwrap().iter();
+    let lost: Vec<_> = lost.filter(|one| one["title"] == "Drone lost").collect();
+    assert!(lost.is_empty(), "{lost:#?}");
+    interrupt(&mut child).await
+}
+
 #[tokio::test]
 async fn a_demo_that_others_could_reach_is_refused() -> anyhow::Result<()> {
     let anywhere = std::net::Ipv4Addr::UNSPECIFIED.into();

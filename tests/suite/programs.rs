@@ -84,7 +84,7 @@ const NOBODYS: &[&str] = &[
 
 /// (A program waits for its turn as well: what is asked while others wait is asked again.)
 async fn told(client: &Client, drone: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
-    let path = format!("/api/drones/{drone}/command?wait=true");
+    let path = format!("/api/drones/{drone}/command");
     eventually("its turn", async || {
         let answer = client.json(Method::POST, &path, body).await?;
         let said = answer.json();

@@ -60,7 +60,8 @@ impl Observing {
             controls: controls.clone(),
             events: core.events.clone(),
             path: Some(core.path.handle().clone()),
-            state_dir: Some(config.storage.dir.clone()),
+            // The demo's drones end with it: none is in the air when it is started anew.
+            state_dir: stage.is_none().then(|| config.storage.dir.clone()),
             serials: Serials::open(&config.storage.dir),
             takeoff_hold: Arc::new(core.safety.clone()),
         };

@@ -66,7 +66,7 @@ impl Message {
         if let Some((_, by)) = by {
             let by = match &**by {
                 "auto" => Phrase::ByItself.say(language),
-                by => by,
+                by => words::of(language, "who", by).unwrap_or(by),
             };
             facts.push((Phrase::By.say(language), by.to_owned()));
         }

@@ -75,6 +75,14 @@ fn what_is_over_gives_no_advice_and_says_who_ended_it() {
         "{}",
         message.lines()
     );
+    // No English name of a way in stands in a Japanese sentence.
+    over.record.alert.acknowledged = Some((0, "console".to_owned()));
+    let message = Message::of(&over, Language::Ja);
+    assert!(
+        message.lines().contains("担当: 機器のコマンド"),
+        "{}",
+        message.lines()
+    );
 }
 
 #[test]

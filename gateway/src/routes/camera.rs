@@ -15,6 +15,7 @@ use crate::http::rows::{READ, SUCCESS, WRITE, get, later};
 use crate::http::scalars::{Ts, round2};
 use crate::http::shape::of;
 use crate::routes::drone_call::{self, Given};
+use crate::routes::flight::{MANOEUVRE, WAIT};
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
@@ -26,7 +27,7 @@ pub(crate) const ROUTES: &[Route] = &[
         SUCCESS,
     )
     .about("drones", "Start the video stream of a drone")
-    .takes(drone_call::ONE)
+    .takes(MANOEUVRE)
     .also(&["400"]),
     later(
         Verb::Post,
@@ -36,7 +37,7 @@ pub(crate) const ROUTES: &[Route] = &[
         SUCCESS,
     )
     .about("drones", "Stop the video stream of a drone")
-    .takes(drone_call::ONE)
+    .takes(MANOEUVRE)
     .also(&["400"]),
     get(
         "/api/drones/{drone_id}/camera",
@@ -96,17 +97,20 @@ pub(crate) fn status(call: &mut Call) -> Answer {
 
 /// `POST /api/drones/{drone_id}/camera/stream/start`
 pub(crate) fn stream_on(call: Call) -> BoxFuture<'static, Answer> {
-    Box::pin(async move {
-        drone_call::drone(&call)?;
-        stream(&call, true).await.map(drone_call::given)?
-    })
+    switch(call, true)
 }
 
 /// `POST /api/drones/{drone_id}/camera/stream/stop`
 pub(crate) fn stream_off(call: Call) -> BoxFuture<'static, Answer> {
+    switch(call, false)
+}
+
+fn switch(mut call: Call, on: bool) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         drone_call::drone(&call)?;
-        stream(&call, false).await.map(drone_call::given)?
+        let wait = call.inputs.flag(&WAIT).unwrap_or(false);
+        call.inputs.finish()?;
+        stream(&call, on, wait).await.map(drone_call::given)?
     })
 }
 
@@ -118,14 +122,14 @@ fn has_camera(call: &Call) -> Result<(), ApiError> {
 }
 
 /// Begins or ends the stream of a drone.
-pub(crate) async fn stream(call: &Call, on: bool) -> Result<Given, ApiError> {
+pub(crate) async fn stream(call: &Call, on: bool, wait: bool) -> Result<Given, ApiError> {
     has_camera(call)?;
     let command = if on {
         Command::StreamOn
     } else {
         Command::StreamOff
     };
-    let given = drone_call::fly(call, command, false).await?;
+    let given = drone_call::fly(call, command, wait).await?;
     call.app.fleet.keep_stream(&call.param, on);
     Ok(given)
 }

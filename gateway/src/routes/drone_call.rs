@@ -172,14 +172,14 @@ pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Giv
 }
 
 /// Sends the drone to `aim`; what came of it so far.
-pub(crate) async fn fly_to(call: &Call, aim: Aim) -> Result<Given, ApiError> {
+pub(crate) async fn fly_to(call: &Call, aim: Aim, wait: bool) -> Result<Given, ApiError> {
     let id = &call.param;
     let by = operator(call);
     let pending = call.app.vehicles.aim(id, aim, &by).await;
     audit_given(call, id, aim, &pending);
     // Refused as any other manoeuvre is.
     let pending = pending.map_err(|error| refused(Command::Takeoff, error))?;
-    let mut given = answered(id, aim, pending, false, || {
+    let mut given = answered(id, aim, pending, wait, || {
         format!("Drone {id}: {aim} taken")
     })
     .await?;

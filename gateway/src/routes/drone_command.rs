@@ -15,7 +15,6 @@ use utoipa::ToSchema;
 
 use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Outcome as Answer};
-use crate::http::params::{Kind, Location, Param};
 use crate::http::respond;
 use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{WRITE, later};
@@ -23,9 +22,10 @@ use crate::http::scalars::Ts;
 use crate::http::shape::of;
 use crate::routes::camera;
 use crate::routes::drone_call;
+use crate::routes::drone_command_params::COMMAND;
 use crate::routes::drone_views::DroneStatus;
 use crate::routes::drones::session;
-use crate::routes::flight::{direction_of, invalid};
+use crate::routes::flight::{WAIT, direction_of, invalid};
 use crate::routes::photos::{self, PhotoView};
 use crate::routes::sdk_commands::{CM_PER_METRE, of_params};
 use crate::sources::vehicles::Aim;
@@ -50,23 +50,6 @@ pub(crate) const ROUTES: &[Route] = &[later(
 )
 .takes(COMMAND)
 .may_conflict()];
-
-/// Parameters of `/command`.
-pub(crate) const COMMAND: &[Param] = &[
-    Param::required(Location::Path, "drone_id", Kind::Id, "Id of the drone"),
-    Param::optional(
-        Location::Body,
-        "command",
-        Kind::Text,
-        "Command, with `params` in metres",
-    ),
-    Param::optional(
-        Location::Body,
-        "type",
-        Kind::Text,
-        "Command, with `parameters` in centimetres",
-    ),
-];
 
 /// Answer of `/command`.
 #[derive(Serialize, ToSchema)]
@@ -125,8 +108,10 @@ pub(crate) fn command(call: Call) -> BoxFuture<'static, Answer> {
     Box::pin(run(call))
 }
 
-async fn run(call: Call) -> Answer {
+async fn run(mut call: Call) -> Answer {
     crate::http::inputs::path_id("drone_id", &call.param)?;
+    let wait = call.inputs.flag(&WAIT).unwrap_or(false);
+    call.inputs.finish()?;
     let (name, wish) = parse(call.inputs.body())?;
     session::exists(&call)?;
     let mut data = None;
@@ -150,15 +135,15 @@ async fn run(call: Call) -> Answer {
         }
         Wish::Stream(on) => {
             let on = on.unwrap_or(!camera::streams(&call));
-            let stream = camera::stream(&call, on).await?;
+            let stream = camera::stream(&call, on, wait).await?;
             given = Some(stream.id);
             stream.message
         }
-        Wish::Fly(command) => all(&call, vec![command], &mut given).await?,
-        Wish::Moves(moves) => all(&call, moves, &mut given).await?,
-        Wish::TakeOff(to_cm) => take_off(&call, to_cm, &mut given).await?,
+        Wish::Fly(command) => all(&call, vec![command], wait, &mut given).await?,
+        Wish::Moves(moves) => all(&call, moves, wait, &mut given).await?,
+        Wish::TakeOff(to_cm) => take_off(&call, to_cm, wait, &mut given).await?,
         Wish::Aim(aim) => {
-            let to = drone_call::fly_to(&call, aim).await?;
+            let to = drone_call::fly_to(&call, aim, wait).await?;
             given = Some(to.id);
             to.message
         }
@@ -173,16 +158,18 @@ async fn run(call: Call) -> Answer {
     }))
 }
 
-/// Gives the commands, one after another; `last` becomes the id of the last one.
+/// Gives the commands, one after another, each when the one before is over if somebody
+/// waits; `last` becomes the id of the last one.
 async fn all(
     call: &Call,
     commands: Vec<Command>,
+    wait: bool,
     last: &mut Option<CommandId>,
 ) -> Result<String, ApiError> {
     let mut message = format!("Drone {} is there", call.param);
     for command in commands {
         // What is asked of the TT's own controller is worth its answer.
-        let wait = matches!(command, Command::Extension(_));
+        let wait = wait || matches!(command, Command::Extension(_));
         let given = drone_call::fly(call, command, wait).await?;
         (message, *last) = (given.message, Some(given.id));
     }
@@ -194,10 +181,11 @@ async fn all(
 async fn take_off(
     call: &Call,
     to_cm: i32,
+    wait: bool,
     given: &mut Option<CommandId>,
 ) -> Result<String, ApiError> {
-    let mut message = all(call, vec![Command::Takeoff], given).await?;
-    match drone_call::fly_to(call, Aim::Altitude(to_cm)).await {
+    let mut message = all(call, vec![Command::Takeoff], wait, given).await?;
+    match drone_call::fly_to(call, Aim::Altitude(to_cm), wait).await {
         Ok(to) => message.push_str(&format!("; then {to_cm} cm high, command {}", to.id)),
         Err(error) => message.push_str(&format!("; not {to_cm} cm high: {}", error.message())),
     }

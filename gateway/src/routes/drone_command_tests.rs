@@ -1,8 +1,10 @@
 //! What two clients ask in two units, and nonsense.
 
 use serde_json::json;
+use tello::catalog::COMMANDS;
 
 use super::*;
+use crate::routes::drone_command_params::{NAMES, OWN};
 
 fn wish(body: Value) -> Option<Wish> {
     parse(body.as_object().expect("an object"))
@@ -35,6 +37,29 @@ fn the_two_clients_count_in_their_units() {
             angle_deg: 90
         }))
     );
+}
+
+#[test]
+fn every_name_that_the_document_lists_is_a_command() {
+    let params = json!({
+        "direction": "clockwise", "angle": 90, "distance": 1, "altitude": 1, "speed": 0.5, "text": "led 1 2 3",
+    });
+    for name in OWN {
+        let mut params = params.clone();
+        if name == "move" {
+            params["direction"] = "up".into();
+        }
+        let metres = json!({"command": name, "params": params});
+        params["distance"] = 100.into();
+        params["speed"] = 50.into();
+        let centimetres = json!({"type": name, "parameters": params});
+        assert!(
+            wish(metres).is_some() || wish(centimetres).is_some(),
+            "{name}"
+        );
+    }
+    assert!(wish(json!({"command": "loop"})).is_none());
+    assert!(NAMES.ends_with(&[COMMANDS.last().expect("some").word]));
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub(crate) const WAIT: Param = Param::optional(
     Location::Query,
     "wait",
     Kind::Flag,
-    "Answer when the manoeuvre is over instead of when it is taken",
+    "Answer when the command is over instead of when it is taken",
 );
 const MOVE_TO: Param = Param::required(
     Location::Body,

@@ -14,6 +14,7 @@ pub(crate) mod demo;
 pub(crate) mod down_all;
 pub(crate) mod drone_call;
 pub(crate) mod drone_command;
+mod drone_command_params;
 pub(crate) mod drone_views;
 pub(crate) mod drones;
 pub(crate) mod extension;

@@ -126,7 +126,7 @@ pub(crate) fn flown(listed: Listed) -> Result<Command, ApiError> {
 }
 
 /// Name of what passes text on to the TT's own controller.
-const EXTENSION: &str = "ext";
+pub(super) const EXTENSION: &str = "ext";
 
 /// Who counts in metres says metres a second as well.
 pub(crate) const CM_PER_METRE: f64 = 100.0;

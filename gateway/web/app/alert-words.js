@@ -46,8 +46,12 @@ export function subjectName(subject, names) {
   if (subject === 'board' || subject === 'gateway' || subject === '') return t('subject.board');
   if (subject.startsWith('board/')) return t('subject.boardPart', { part: subject.slice(6) });
   if (subject.startsWith('bridge/')) return t('subject.bridge', { part: subject.slice(7) });
-  return subject;
+  return subject.replace(/^notify\//, '');
 }
+
+/** Who did something: a key by its name, the gateway's own actors in the reader's words. @param {string | null | undefined} name */
+export const actor = (name) =>
+  name?.startsWith('bridge/') ? t('subject.bridge', { part: name.slice(7) }) : of('who', name);
 
 /**
  * What happened, without whom it happened to: 「バッテリー残量 15 %（20 % 未満）」.

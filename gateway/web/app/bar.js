@@ -32,7 +32,7 @@ function Counts() {
   const rest = seen.length
     ? html`<span class="chip level-info">${t('alerts.acknowledged')} <b>${seen.length}</b></span>`
     : html`<${Level} level=${null} isDim=${!isLive.value} />`;
-  return html`<a class="counts" href="#/alerts"><span class="hidden">${t('bar.alerts')}</span>
+  return html`<a class=${isLive.value ? 'counts' : 'counts dim'} href="#/alerts"><span class="hidden">${t('bar.alerts')}</span>
     ${open.length ? counts(open).map(([level, count]) => html`<${Level} key=${level} level=${level} count=${count} />`) : rest}</a>`;
 }
 
@@ -56,8 +56,9 @@ export function Bar() {
     <strong class="gateway">${gatewayName()}</strong>
     <div class="bar-facts"><${Link} /><${Counts} /></div>
     <div class="bar-user">
+      <span class="wide-only quiet">${session.value?.name}</span>
       <${Language} />
-      <button type="button" class="plain icon-button" aria-label=${t('signOut')} title=${session.value?.name ?? t('signOut')} onClick=${signOut}>
+      <button type="button" class="plain icon-button" aria-label=${t('signOut')} title=${t('signOut')} onClick=${signOut}>
         <${Icon} name="out" /><span class="wide-only">${t('signOut')}</span></button>
     </div>
     <${Everything} />

@@ -1,6 +1,7 @@
 // A drone in words and values, as several screens show it.
 
 import { effect } from '../vendor/signals.js';
+import { actor } from './alert-words.js';
 import { minutesLeft, WINDOW_S } from './estimate.js';
 import { age, quantity } from './format.js';
 import { html } from './html.js';
@@ -78,9 +79,10 @@ export const isMine = (drone) => Boolean(drone.control && drone.control.session 
 
 /** Who flies it, after a dot; nothing where nobody does. @param {Drone} drone */
 export function whoFlies(drone) {
-  if (drone.control) return ` · ${isMine(drone) ? t('control.mine') : t('control.by', { name: drone.control.name })}`;
+  if (drone.control)
+    return ` · ${isMine(drone) ? t('control.mine') : t('control.by', { name: actor(drone.control.name) })}`;
   const name = pilots.value.get(drone.id);
-  return isFlying(drone) && name ? ` · ${t('card.by', { name })}` : '';
+  return isFlying(drone) && name ? ` · ${t('card.by', { name: actor(name) })}` : '';
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import { useEffect, useState } from '../vendor/hooks.js';
 import { act, busy, say } from './acts.js';
+import { actor } from './alert-words.js';
 import { ask, Failure, inWords, post } from './api.js';
 import { checks, isMine, stateWord } from './drone-parts.js';
 import { quantity } from './format.js';
@@ -89,7 +90,7 @@ function Members({ members, results }) {
     const who = drone.control
       ? isMine(drone)
         ? t('control.mine')
-        : t('control.by', { name: drone.control.name })
+        : t('control.by', { name: actor(drone.control.name) })
       : t('control.none');
     return html`<li key=${drone.id}><div><b>${drone.name}</b><br /><small class="quiet">${stateWord(drone)} · ${who}</small></div>
       ${told ? html`<p class=${told.result === 'failed' ? 'bad' : 'quiet'}>${of('groupResult', told.result)}${told.why ? html`<br /><small>${told.why}</small>` : null}</p>` : null}</li>`;

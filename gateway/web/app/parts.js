@@ -169,9 +169,13 @@ export function Dialog({ title, onClose, children, wide }) {
   </dialog>`;
 }
 
+/** What failed alike, by what a reader is told: shown once, tried again and dismissed together. @param {import('./acts.js').Trouble} trouble */
+const alike = (trouble) =>
+  troubles.value.filter((other) => other.title() === trouble.title() && why(other) === why(trouble));
+
 /** Failures: they stay until dismissed or mended, over what is open now. @param {{ isOver?: boolean }} props */
 export function Troubles({ isOver = false }) {
-  const list = troubles.value;
+  const list = troubles.value.filter((trouble) => alike(trouble)[0] === trouble);
   if (!list.length || isOver !== dialogs.value > 0) return null;
   const shown = list.slice(0, 3);
   return html`<div class="troubles">
@@ -179,8 +183,8 @@ export function Troubles({ isOver = false }) {
       (trouble) => html`<div key=${trouble.key} class="trouble" role="alert">
       <p><strong>${trouble.title()}</strong><br />${why(trouble)}</p>
       <div class="row">
-        ${trouble.retry ? html`<button type="button" onClick=${trouble.retry} aria-busy=${busy.value.has(trouble.key) ? 'true' : undefined}>${t('retry')}</button>` : null}
-        <button type="button" class="plain" onClick=${() => mend(trouble.key)}>${t('dismiss')}</button>
+        ${trouble.retry ? html`<button type="button" onClick=${() => alike(trouble).map((one) => one.retry?.())} aria-busy=${busy.value.has(trouble.key) ? 'true' : undefined}>${t('retry')}</button>` : null}
+        <button type="button" class="plain" onClick=${() => alike(trouble).map((one) => mend(one.key))}>${t('dismiss')}</button>
       </div>
     </div>`,
     )}

@@ -3,6 +3,7 @@
 
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
 import { signal } from '../vendor/signals.js';
+import { actor } from './alert-words.js';
 import { isMine } from './drone-parts.js';
 import { control } from './flight.js';
 import { html } from './html.js';
@@ -64,21 +65,21 @@ export function Pilot({ drone }) {
     if (isLost) letGo();
   }, [isLost]);
   if (!may('write')) return null;
-  const other = drone.control && !isMine(drone) ? drone.control.name : null;
+  const other = drone.control && !isMine(drone) ? actor(drone.control.name) : null;
   // Control stays with a page that let go of the steering, by being hidden or left.
   const isHeld = isMine(drone);
   const WAYS = { steps: Steps, sticks: Sticks };
   const Way = WAYS[/** @type {keyof typeof WAYS} */ (way.value)];
   return html`<section class="panel" aria-label=${t('pilot')}>
     <div class="row between"><h2>${t('pilot')}</h2>
-      <div class="row">${isTaken ? null : html`<button type="button" class="primary" onClick=${other ? () => setAsking(true) : take}>${t('control.take')}</button>`}
+      <div class="row">${isTaken ? null : html`<button type="button" class="primary" onClick=${other ? () => setAsking(true) : take}>${t(isHeld ? 'control.steer' : 'control.take')}</button>`}
         ${isTaken || isHeld ? html`<button type="button" onClick=${give}>${t('control.give')}</button>` : null}</div></div>
     ${other && !isTaken ? html`<p class="note">${t('control.by', { name: other })}</p>` : null}
     ${
       isTaken
         ? html`<div class="row" role="group" aria-label=${t('pilot.way')}>${Object.keys(WAYS).map((one) => html`<button key=${one} type="button" class="toggle" aria-pressed=${way.value === one} onClick=${() => steer(one)}>${t(`way.${one}`)}</button>`)}</div>
           <${Way} key=${way.value} drone=${drone} still=${still} onTake=${take} />`
-        : html`<p class="quiet">${t('pilot.how')}</p>`
+        : html`<p class="quiet">${t(isHeld ? 'control.mine' : 'pilot.how')}</p>`
     }
     ${
       isAsking

@@ -2,6 +2,7 @@
 // held, continued and ended from here. Starting one is a program's, with its file.
 
 import { act } from './acts.js';
+import { actor } from './alert-words.js';
 import { Failure, inWords, post } from './api.js';
 import { isMine } from './drone-parts.js';
 import { when } from './format.js';
@@ -47,7 +48,7 @@ export function whyWords(why) {
     if (!found && !pattern.test(why)) continue;
     const { who = '', id = '', what = '', why: reason = '' } = found ?? {};
     return t(`planWhy.${name}`, {
-      who,
+      who: actor(who),
       drone: nameOf(id),
       what: commandWords(what),
       why: inWords(new Failure('refused', { status: 409, message: reason })),
@@ -90,14 +91,14 @@ export function PlanPanel({ drone }) {
     <p><b>${plan.name}</b><br />${isOn ? stepWords(plan, drone.id) : t('plan.over', { when: when(plan.ended_at ?? 0), n: plan.step, of: plan.of })}</p>
     ${plan.why ? html`<p class="note">${whyWords(plan.why)}</p>` : null}
     ${plan.state === 'hovers' ? html`<p class="note bad">${t('plan.decide')}</p>` : null}
-    <p class="quiet">${t('plan.by', { name: plan.by ?? '' })}</p>
+    <p class="quiet">${t('plan.by', { name: actor(plan.by) })}</p>
     ${
       isOn
         ? html`<div class="row">
       ${may('write') && plan.state === 'running' ? html`<${Button} busyKey="plan/pause" onClick=${() => turn(plan, 'pause')}>${t('plan.pause')}<//>` : null}
       ${may('write') && isHeld && isMine(drone) ? html`<${Button} busyKey="plan/resume" class="primary" onClick=${() => turn(plan, 'resume')}>${t('plan.resume')}<//>` : null}
       ${may('respond') ? html`<${Button} busyKey="plan/end" onClick=${() => turn(plan, 'end')}>${t('plan.end')}<//>` : null}</div>
-      ${isHeld && !isMine(drone) ? html`<p class="quiet">${t('plan.notYours', { name: plan.by ?? '' })}</p>` : null}`
+      ${isHeld && !isMine(drone) ? html`<p class="quiet">${t('plan.notYours', { name: actor(plan.by) })}</p>` : null}`
         : null
     }
   </section>`;

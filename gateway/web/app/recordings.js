@@ -2,16 +2,17 @@
 
 import { useEffect, useState } from '../vendor/hooks.js';
 import { act, say } from './acts.js';
-import { event, subjectName } from './alert-words.js';
+import { actor, event, subjectName } from './alert-words.js';
 import { ask, credentials, post, send } from './api.js';
 import { Chart } from './chart.js';
 import { FLIGHT_METRICS, flightOf, valueAt } from './flight-record.js';
 import { clockTime, duration, measured, quantity, when } from './format.js';
 import { html } from './html.js';
 import { Button, Dialog, Level, useAsked } from './parts.js';
+import { commandWords } from './plans.js';
 import { save } from './series.js';
 import { may, names } from './state.js';
-import { has, of, t } from './words.js';
+import { of, t } from './words.js';
 
 /** How many are listed at first, and more with each press. */
 const PAGE = 10;
@@ -24,25 +25,6 @@ const SPEEDS = [1, 4, 16];
 /** Forms of a file, and how a file of each ends. */
 const FORMS = { csv: 'csv', jsonl: 'jsonl', record: 'mfr' };
 
-/** Steps of the drone's own commands that the page has words for. @type {Record<string, string>} */
-const STEPS = {
-  forward: 'forward',
-  back: 'back',
-  left: 'left',
-  right: 'right',
-  up: 'up',
-  down: 'down',
-  cw: 'turnRight',
-  ccw: 'turnLeft',
-};
-
-/** `up 50` as a person says it; what the page has no words for stays as it was sent. @param {string} command */
-function commandWords(command) {
-  const [name, n] = command.split(' ');
-  if (STEPS[name] && n) return t(`step.${STEPS[name]}`, { n });
-  return has('command', name) ? of('command', name) : command;
-}
-
 const pathOf = (/** @type {any} */ one) => `/api/recordings/${encodeURIComponent(one.id)}`;
 
 /** @param {{ one: import('./flight-record.js').Happening }} props */
@@ -51,7 +33,7 @@ function Happening({ one }) {
     return html`<${Level} level=${one.alert.level} /> ${subjectName(one.alert.subject, names.value)}: ${event(one.alert)}`;
   if (one.kind === 'link') return html`${t(one.state === 'connected' ? 'flight.linked' : 'flight.unlinked')}`;
   const isWell = !['refused', 'unconfirmed', 'overtaken'].includes(one.state);
-  return html`<b>${commandWords(one.command)}</b> · ${one.isGuard ? t('flight.guard') : one.who}
+  return html`<b>${commandWords(one.command)}</b> · ${one.isGuard ? t('flight.guard') : actor(one.who)}
     ${isWell ? null : html` <span class="bad">${t(`flight.${one.state}`)}</span>`}`;
 }
 

@@ -2,7 +2,7 @@
 
 import { useState } from '../vendor/hooks.js';
 import { act, say } from './acts.js';
-import { advice, event, sentence, subjectName, valueNow } from './alert-words.js';
+import { actor, advice, event, sentence, subjectName, valueNow } from './alert-words.js';
 import { ask, Failure, post } from './api.js';
 import { mute, mutedUntil } from './attention.js';
 import { Chart } from './chart.js';
@@ -24,12 +24,12 @@ const PAST = 200;
 /** For how long a row may be quiet, in minutes. */
 const MUTES = [15, 60, 480];
 
-/** Does it to every alert of a row. @param {Group} group @param {string} verb */
+/** Does it to every alert of a row. @param {Group} group @param {'acknowledge' | 'resolve'} verb */
 async function forAll(group, verb) {
   const text = sentence(group.first, names.value);
   return act(
     `${verb}/${group.key}`,
-    () => `${of('verb', verb)}: ${text}`,
+    () => `${t(verb)}: ${text}`,
     async () => {
       const open = group.alerts.filter((alert) => !alert.resolved && !(verb === 'acknowledge' && alert.acknowledged));
       for (const { id } of open) {
@@ -38,7 +38,7 @@ async function forAll(group, verb) {
           if (!(error instanceof Failure && error.status === 409)) throw error;
         });
       }
-      say(t('said.alert', { verb: of('verb', verb), alert: text }));
+      say(t('said.alert', { state: of('alert', `${verb}d`), alert: text }));
       await look();
     },
   );
@@ -120,8 +120,8 @@ function Row({ group }) {
           })}</p>`
         : null
     }
-    ${acknowledged?.acknowledged_at ? html`<p class="quiet">${t('alert.acknowledgedBy', { name: acknowledged.acknowledged_by ?? '', at: when(acknowledged.acknowledged_at) })}</p>` : null}
-    ${first.resolved_at ? html`<p class="quiet">${first.resolved_by === 'auto' ? t('alert.resolvedItself', { at: when(first.resolved_at) }) : t('alert.resolvedBy', { name: first.resolved_by ?? '', at: when(first.resolved_at) })}</p>` : null}
+    ${acknowledged?.acknowledged_at ? html`<p class="quiet">${t('alert.acknowledgedBy', { name: actor(acknowledged.acknowledged_by), at: when(acknowledged.acknowledged_at) })}</p>` : null}
+    ${first.resolved_at ? html`<p class="quiet">${first.resolved_by === 'auto' ? t('alert.resolvedItself', { at: when(first.resolved_at) }) : t('alert.resolvedBy', { name: actor(first.resolved_by), at: when(first.resolved_at) })}</p>` : null}
     ${muted && !isResolved ? html`<p class="quiet">${t('alert.mutedUntil', { at: when(muted) })}</p>` : null}
     ${first.durable ? null : html`<p class="note bad">${t('alert.notKept')}</p>`}
     <div class="row actions">

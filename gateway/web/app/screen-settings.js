@@ -3,6 +3,7 @@
 import { useState } from '../vendor/hooks.js';
 import { LIBRARIES } from '../vendor/versions.js';
 import { act, say } from './acts.js';
+import { actor } from './alert-words.js';
 import { ask, Failure, post } from './api.js';
 import { call, wish, wishes } from './attention.js';
 import { when } from './format.js';
@@ -160,7 +161,7 @@ function Audit() {
     [],
   );
   const line = (/** @type {any} */ one, /** @type {number} */ index) =>
-    html`<li key=${index}><p><time class="figure">${when(one.timestamp)}</time> <b>${of('audit', one.event)}</b>${one.actor ? ` · ${one.actor}` : ''}</p><small class="quiet">${one.subject}${one.client ? ` · ${one.client}` : ''}</small></li>`;
+    html`<li key=${index}><p><time class="figure">${when(one.timestamp)}</time> <b>${of('audit', one.event)}</b>${one.actor ? ` · ${actor(one.actor)}` : ''}</p><small class="quiet">${one.subject}${one.client ? ` · ${one.client}` : ''}</small></li>`;
   return html`<${Lines} name=${t('audit')} again=${again} lines=${data?.events.map(line)} />`;
 }
 

@@ -140,7 +140,7 @@ export function VideoView({ drone, isLarge }) {
       `${drone.id}/video`,
       () => `${drone.name}: ${t(`video.${what}`)}`,
       async () => {
-        await post(`${path}/stream/${what}`);
+        await post(`${path}/stream/${what}?wait=true`);
         await look();
       },
     );

@@ -47,6 +47,23 @@ test('no word is unused', () => {
   );
 });
 
+test('every condition that the gateway tells of has words', () => {
+  const titles = new Set();
+  for (const room of ['src', 'crates']) {
+    const root = new URL(`../../${room}/`, HERE);
+    for (const name of readdirSync(root, { recursive: true }).map(String)) {
+      if (!name.endsWith('.rs') || /tests|world|example/.test(name)) continue;
+      const [source] = readFileSync(new URL(name, root), 'utf8').split('#[cfg(test)]');
+      for (const [, title] of source.matchAll(/\btitle(?:: | = )"([^"]+)"/g)) titles.add(title);
+    }
+  }
+  assert.ok(titles.size > 20, `${titles.size} were found: does the test still see them?`);
+  assert.deepEqual(
+    [...titles].filter((title) => !(`condition.${title}` in EN)),
+    [],
+  );
+});
+
 test('both languages fill the same blanks', () => {
   const blanks = (/** @type {string} */ text) =>
     [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]))].sort();
@@ -63,7 +80,17 @@ test('Japanese is Japanese: half-width figures and units, nobody writes in Engli
 
 test('what a reader stumbled over is not said', () => {
   const all = Object.values(JA).join('\n');
-  for (const word of ['ゲートウェイに届きません', '復号', '画像認識', 'dashboard 権限', '札', 'グラウンド', ' min'])
+  for (const word of [
+    'ゲートウェイに届きません',
+    '非常停止',
+    '無効にされ',
+    '復号',
+    '画像認識',
+    'dashboard 権限',
+    '札',
+    'グラウンド',
+    ' min',
+  ])
     assert.ok(!all.includes(word), word);
   assert.equal(JA['failure.offline'], 'ゲートウェイに接続できません。');
 });

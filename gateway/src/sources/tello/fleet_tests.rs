@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::config::{Drone, DroneMode};
+use crate::sources::vehicles::Phase;
 
 /// Keeps what comes out, and wakes who waits for it.
 #[derive(Clone, Default)]
@@ -216,8 +217,16 @@ async fn a_simulated_drone_without_an_address_is_started_by_the_fleet() {
         command_port: Some(free_port().await),
         ..own
     };
-    let fleet =
-        Fleet::start(&config(vec![own]), record.clone(), FleetOptions::default()).expect("starts");
+    // A real one flew under its id before: this one begins on the ground all the same.
+    let dir = tempfile::tempdir().expect("a directory");
+    let flew = r#"{"version":1,"entries":[{"drone":"own","boot":"before","took_off_ms":0,"battery_pct":90}]}"#;
+    std::fs::write(dir.path().join("flights.json"), flew).expect("written");
+    let options = FleetOptions {
+        state_dir: Some(dir.path().to_owned()),
+        ..FleetOptions::default()
+    };
+    let fleet = Fleet::start(&config(vec![own]), record.clone(), options).expect("starts");
+    assert_eq!(fleet.drones()[0].flight.phase, Phase::Landed);
     record
         .until(|recorded| {
             let readings = recorded.readings.lock().expect("whole");

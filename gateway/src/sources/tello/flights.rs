@@ -125,7 +125,8 @@ impl FlightRecord {
                 .slots
                 .iter()
                 .find(|slot| slot.plan.id == flight.drone);
-            if let Some(slot) = known {
+            // (A simulator of ours begins on the ground, whatever flew under its id before.)
+            if let Some(slot) = known.filter(|slot| !slot.is_own_simulator()) {
                 tracing::warn!(target: "security", event = "flight_recalled", drone = %flight.drone,
                     "it was in the air when the gateway last ran");
                 slot.recall(now.plus(left));
