@@ -49,7 +49,7 @@ fn known(text: &str) -> Known {
         ),
         ["EXT", ..] => body("ext", json!({"text": text[4..]})),
         [question] if Command::parse(question).is_ok_and(|c| matches!(c, Command::Read(_))) => {
-            Known::Body(json!({"command": "get_status"}))
+            body("ask", json!({"what": question}))
         }
         [word, ref values @ ..] if entry(word).is_some() => {
             let names = entry(word).into_iter().flat_map(|entry| entry.parameters);
@@ -102,11 +102,19 @@ async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::
         assert!(NOBODYS.contains(&word), "{text} has no way");
         let (status, said) = told(client, drone, &json!({"type": word})).await?;
         assert_eq!(status, 400, "{drone}: {text}: {said}");
+        // Each by its name, and with what is done in its place or why nobody does it.
+        let words = said["message"].as_str().unwrap_or_default();
+        let is_said = ["is not passed on: ", "is done by "]
+            .iter()
+            .any(|how| words.contains(how));
+        assert!(
+            words.contains(&format!("`{word}`")) && is_said,
+            "{drone}: {text}: {said}"
+        );
         return Ok(());
     };
     let command = Command::parse(text).unwrap();
-    let is_read = matches!(command, Command::Read(_));
-    if command.since_sdk() > sdk && !is_read {
+    if command.since_sdk() > sdk {
         let (status, said) = told(client, drone, &body).await?;
         let words = said["message"].to_string();
         assert_eq!(
@@ -145,6 +153,10 @@ async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::
             "{text}: {said}"
         );
         return Ok(());
+    }
+    if matches!(command, Command::Read(_)) {
+        let words = said["message"].as_str().unwrap_or_default();
+        assert!(words.contains("answered: "), "{drone}: {text}: {said}");
     }
     // Nobody lands what landed, and that is said.
     assert_eq!(status, 200, "{drone}: {text}: {said}");
