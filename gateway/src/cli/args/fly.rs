@@ -108,7 +108,12 @@ impl Subcommand for FlyCommand {
         let text = text
             .help("What stands behind the word")
             .allow_negative_numbers(true);
-        let hidden = hidden().map(move |word| Command::new(word).hide(true).arg(text.clone()));
+        let hidden = hidden().map(move |word| {
+            Command::new(word)
+                .about("No command here: the gateway says what is")
+                .hide(true)
+                .arg(text.clone())
+        });
         command
             .subcommand_required(true)
             .arg_required_else_help(true)
