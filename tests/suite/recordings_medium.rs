@@ -79,7 +79,8 @@ async fn a_medium_that_fills_costs_the_recording_and_neither_the_flight_nor_what
     assert_eq!(status["connection_status"], "connected", "{status}");
     assert_eq!(status["flight_status"], "flying", "{status}");
     let (answer, told) = tokio::join!(client.post("/api/drones/d1/stop"), peer.obey("stop"));
-    (answer?.expect(200), told?);
+    answer?.expect(200);
+    told?;
     let page = client.get("/metrics").await?.expect(200).text();
     assert!(
         page.contains("\nmfg_drone_recording_refused_total"),
