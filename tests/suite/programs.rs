@@ -144,7 +144,17 @@ async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::
         })
         .await;
     }
-    let (status, said) = told(client, drone, &body).await?;
+    let (status, said) = match command {
+        // One that was told to restart answers nothing for some seconds.
+        Command::Read(_) => {
+            eventually("it answers", || async {
+                let (status, said) = told(client, drone, &body).await?;
+                Ok((status != 503).then_some((status, said)))
+            })
+            .await?
+        }
+        _ => told(client, drone, &body).await?,
+    };
     // A pad that is out of sight is the drone's to refuse, in its words.
     let over_pad = matches!(command, Command::Listed(listed) if listed.over_pad());
     if over_pad && status == 503 {
