@@ -143,7 +143,6 @@ async fn is_down(client: &Client, id: &str) -> anyhow::Result<()> {
 async fn judge(scene: Arc<Scene>, on_failure: &str, pair: usize) -> anyhow::Result<()> {
     let (step, told) = STEPS[pair];
     let host = 2 + 2 * pair;
-    let (refuses, other) = (format!("d{host}"), format!("d{}", host + 1));
     let over = scene.fly(on_failure, host, step).await?;
     let about = format!("{on_failure}, {told}: {over}");
     let row = |index: usize| over["steps"][step]["drones"][index]["state"].clone();
@@ -172,23 +171,36 @@ async fn judge(scene: Arc<Scene>, on_failure: &str, pair: usize) -> anyhow::Resu
             }
         }
     }
+    flown(&scene, (on_failure, told), host, &about).await
+}
+
+/// Both are on the ground, and each was told what belongs to the policy.
+async fn flown(
+    scene: &Scene,
+    (on_failure, told): (&str, &str),
+    host: usize,
+    about: &str,
+) -> anyhow::Result<()> {
     // Both are on the ground, whatever came between; who refused was flown no further.
-    for id in [&refuses, &other] {
-        is_down(&scene.client, id).await?;
+    for id in [format!("d{host}"), format!("d{}", host + 1)] {
+        is_down(&scene.client, &id).await?;
     }
     // (A landing that is refused is tried again after a stop.)
     let mut mine = scene.obeyed(host).await;
     mine.retain(|text| text != "stop");
     let theirs = scene.obeyed(host + 1).await;
     let told_them = |word: &str| theirs.iter().filter(|text| *text == word).count();
-    let flown = |upto: &[&str]| {
+    let as_text = |upto: &[&str]| {
         upto.iter()
             .map(|text| (*text).to_owned())
             .collect::<Vec<_>>()
     };
     let (expected, of_other) = match (told, on_failure) {
-        ("land", _) => (flown(&["takeoff", "left 50", "land"]), 1),
-        ("left 50", policy) => (flown(&["takeoff", "land"]), usize::from(policy == "go_on")),
+        ("land", _) => (as_text(&["takeoff", "left 50", "land"]), 1),
+        ("left 50", policy) => (
+            as_text(&["takeoff", "land"]),
+            usize::from(policy == "go_on"),
+        ),
         (_, policy) => (Vec::new(), usize::from(policy != "land")),
     };
     assert_eq!(mine, expected, "{about}");

@@ -95,6 +95,33 @@ async fn told(client: &Client, drone: &str, body: &Value) -> anyhow::Result<(u16
     .await
 }
 
+/// What came of a command. One that was told to restart answers no question for some seconds.
+async fn answered(
+    client: &Client,
+    drone: &str,
+    command: Command,
+    body: &Value,
+) -> anyhow::Result<(u16, Value)> {
+    let is_read = matches!(command, Command::Read(_));
+    eventually("it answers", || async {
+        let (status, said) = told(client, drone, body).await?;
+        Ok((status != 503 || !is_read).then_some((status, said)))
+    })
+    .await
+}
+
+/// What needs proof of the ground waits for the states that are that.
+fn waits_for_ground(command: Command) -> bool {
+    match command {
+        Command::Takeoff => true,
+        Command::Listed(listed) => matches!(
+            listed.entry().effect,
+            Effect::TakesOff | Effect::Idles(_) | Effect::Restarts
+        ),
+        _ => false,
+    }
+}
+
 /// Gives one text to one drone, whose major SDK version that is.
 async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::Result<()> {
     let Known::Body(body) = known(text) else {
@@ -127,16 +154,7 @@ async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::
         assert!(words.contains(has[usize::from(sdk)]), "{text}: {said}");
         return Ok(());
     }
-    // What needs proof of the ground waits for the states that are that.
-    let waits_for_ground = match command {
-        Command::Takeoff => true,
-        Command::Listed(listed) => matches!(
-            listed.entry().effect,
-            Effect::TakesOff | Effect::Idles(_) | Effect::Restarts
-        ),
-        _ => false,
-    };
-    if waits_for_ground {
+    if waits_for_ground(command) {
         return eventually("it is taken", || async {
             let (status, said) = told(client, drone, &body).await?;
             anyhow::ensure!([200, 503].contains(&status), "{drone}: {text}: {said}");
@@ -144,17 +162,7 @@ async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::
         })
         .await;
     }
-    let (status, said) = match command {
-        // One that was told to restart answers nothing for some seconds.
-        Command::Read(_) => {
-            eventually("it answers", || async {
-                let (status, said) = told(client, drone, &body).await?;
-                Ok((status != 503).then_some((status, said)))
-            })
-            .await?
-        }
-        _ => told(client, drone, &body).await?,
-    };
+    let (status, said) = answered(client, drone, command, &body).await?;
     // A pad that is out of sight is the drone's to refuse, in its words.
     let over_pad = matches!(command, Command::Listed(listed) if listed.over_pad());
     if over_pad && status == 503 {

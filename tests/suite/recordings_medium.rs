@@ -93,10 +93,19 @@ async fn a_medium_that_fills_costs_the_recording_and_neither_the_flight_nor_what
         Ok((!is_told(&client).await?).then_some(()))
     })
     .await?;
+    are_whole(&mut gateway, &client, [&first, &second]).await
+}
+
+/// Both have ended, and are as they were recorded.
+async fn are_whole(
+    gateway: &mut Gateway,
+    client: &Client,
+    ids: [&String; 2],
+) -> anyhow::Result<()> {
     // What a full medium could not end is ended at a start.
     anyhow::ensure!(gateway.stop().await?.success());
     gateway.restart().await?;
-    for id in [&first, &second] {
+    for id in ids {
         let one = eventually("it has ended", || async {
             let answer = client.get(&format!("/api/recordings/{id}")).await?;
             Ok((answer.status == 200)

@@ -373,8 +373,7 @@ impl Run {
             }
             if self.at + 1 == self.plan.steps.len() {
                 // (Who failed on the way, or left, is told at the end as well.)
-                let why = self.why.clone();
-                return self.over(State::Done, why);
+                return self.over(State::Done, self.why.clone());
             }
             self.at += 1;
             self.begin(now);
@@ -432,13 +431,10 @@ impl Run {
         }
     }
 
-    /// Whether a drone is on its way up: it hovers by itself in the end, and one that is
-    /// stopped before stands on the floor with its motors on.
+    /// Whether a drone is on its way up. (Stopped there, it may stand with its motors on.)
     fn takes_off(&self, drone: usize) -> bool {
-        let Some(step) = self.plan.steps.get(self.at) else {
-            return false;
-        };
-        let mut tasks = step.tasks.iter().zip(&self.rows[self.at]);
+        let tasks = self.plan.steps.get(self.at).map(|step| &step.tasks);
+        let mut tasks = tasks.into_iter().flatten().zip(&self.rows[self.at]);
         tasks.any(|((of, task), row)| {
             let rises = matches!(task, Task::Fly(command) if command.takes_off());
             *of == drone && rises && row.is_open()
