@@ -44,6 +44,7 @@ pub struct Shown {
 pub struct Streaming {
     shown: Arc<Mutex<Shown>>,
     roll_deg: Arc<AtomicI16>,
+    speed_dm_s: Arc<AtomicI16>,
     task: JoinHandle<()>,
 }
 
@@ -52,6 +53,11 @@ impl Streaming {
     pub fn show(&self, motors_run: bool, height_cm: u16) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         (shown.motors_run, shown.height_cm) = (motors_run, height_cm);
+    }
+
+    /// Flies ahead at that speed from now on.
+    pub fn move_at(&self, dm_s: i16) {
+        self.speed_dm_s.store(dm_s, Relaxed);
     }
 
     /// Lies on its side or its back from now on.
@@ -133,6 +139,8 @@ impl Drone {
         let says = shown.clone();
         let roll_deg = Arc::new(AtomicI16::new(0));
         let roll = roll_deg.clone();
+        let speed_dm_s = Arc::new(AtomicI16::new(0));
+        let speed = speed_dm_s.clone();
         let task = tokio::spawn(async move {
             let (mut ticks, mut motor_ms) = (tokio::time::interval(Duration::from_millis(100)), 0);
             loop {
@@ -140,9 +148,10 @@ impl Drone {
                 let shown = *says.lock().unwrap_or_else(PoisonError::into_inner);
                 motor_ms += if shown.motors_run { 100 } else { 0 };
                 let text = format!(
-                    "pitch:0;roll:{};yaw:0;vgx:0;vgy:0;vgz:0;templ:58;temph:60;tof:{};h:{};bat:{};\
+                    "pitch:0;roll:{};yaw:0;vgx:{};vgy:0;vgz:0;templ:58;temph:60;tof:{};h:{};bat:{};\
                      baro:44.00;time:{};agx:-3.00;agy:-2.00;agz:-999.00;\r\n",
                     roll.load(Relaxed),
+                    speed.load(Relaxed),
                     shown.height_cm + 10,
                     shown.height_cm,
                     shown.battery_pct,
@@ -155,6 +164,7 @@ impl Drone {
         Streaming {
             shown,
             roll_deg,
+            speed_dm_s,
             task,
         }
     }

@@ -77,10 +77,17 @@ impl Simulated {
     /// Every command that made a drone move or stop, in order.
     #[must_use]
     pub fn obeyed(&self) -> Vec<String> {
+        self.obeyed_by("")
+    }
+
+    /// The same of the drone at that address: with its port's colon, since one may begin
+    /// like another.
+    #[must_use]
+    pub fn obeyed_by(&self, address: &str) -> Vec<String> {
         let text = read(&self.log);
-        let commands = text
-            .lines()
-            .filter(|line| line.contains("simulated drone obeys"));
+        let commands = text.lines().filter(|line| {
+            line.contains("simulated drone obeys") && line.contains(&format!("drone={address}"))
+        });
         commands
             .filter_map(|line| {
                 Some(

@@ -49,7 +49,7 @@ fn known(text: &str) -> Known {
         ),
         ["EXT", ..] => body("ext", json!({"text": text[4..]})),
         [question] if Command::parse(question).is_ok_and(|c| matches!(c, Command::Read(_))) => {
-            Known::Body(json!({"command": "get_status"}))
+            body("ask", json!({"what": question}))
         }
         [word, ref values @ ..] if entry(word).is_some() => {
             let names = entry(word).into_iter().flat_map(|entry| entry.parameters);
@@ -95,6 +95,33 @@ async fn told(client: &Client, drone: &str, body: &Value) -> anyhow::Result<(u16
     .await
 }
 
+/// What came of a command. One that was told to restart answers no question for some seconds.
+async fn answered(
+    client: &Client,
+    drone: &str,
+    command: Command,
+    body: &Value,
+) -> anyhow::Result<(u16, Value)> {
+    let is_read = matches!(command, Command::Read(_));
+    eventually("it answers", || async {
+        let (status, said) = told(client, drone, body).await?;
+        Ok((status != 503 || !is_read).then_some((status, said)))
+    })
+    .await
+}
+
+/// What needs proof of the ground waits for the states that are that.
+fn waits_for_ground(command: Command) -> bool {
+    match command {
+        Command::Takeoff => true,
+        Command::Listed(listed) => matches!(
+            listed.entry().effect,
+            Effect::TakesOff | Effect::Idles(_) | Effect::Restarts
+        ),
+        _ => false,
+    }
+}
+
 /// Gives one text to one drone, whose major SDK version that is.
 async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::Result<()> {
     let Known::Body(body) = known(text) else {
@@ -102,11 +129,19 @@ async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::
         assert!(NOBODYS.contains(&word), "{text} has no way");
         let (status, said) = told(client, drone, &json!({"type": word})).await?;
         assert_eq!(status, 400, "{drone}: {text}: {said}");
+        // Each by its name, and with what is done in its place or why nobody does it.
+        let words = said["message"].as_str().unwrap_or_default();
+        let is_said = ["is not passed on: ", "is done by "]
+            .iter()
+            .any(|how| words.contains(how));
+        assert!(
+            words.contains(&format!("`{word}`")) && is_said,
+            "{drone}: {text}: {said}"
+        );
         return Ok(());
     };
     let command = Command::parse(text).unwrap();
-    let is_read = matches!(command, Command::Read(_));
-    if command.since_sdk() > sdk && !is_read {
+    if command.since_sdk() > sdk {
         let (status, said) = told(client, drone, &body).await?;
         let words = said["message"].to_string();
         assert_eq!(
@@ -119,16 +154,7 @@ async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::
         assert!(words.contains(has[usize::from(sdk)]), "{text}: {said}");
         return Ok(());
     }
-    // What needs proof of the ground waits for the states that are that.
-    let waits_for_ground = match command {
-        Command::Takeoff => true,
-        Command::Listed(listed) => matches!(
-            listed.entry().effect,
-            Effect::TakesOff | Effect::Idles(_) | Effect::Restarts
-        ),
-        _ => false,
-    };
-    if waits_for_ground {
+    if waits_for_ground(command) {
         return eventually("it is taken", || async {
             let (status, said) = told(client, drone, &body).await?;
             anyhow::ensure!([200, 503].contains(&status), "{drone}: {text}: {said}");
@@ -136,7 +162,7 @@ async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::
         })
         .await;
     }
-    let (status, said) = told(client, drone, &body).await?;
+    let (status, said) = answered(client, drone, command, &body).await?;
     // A pad that is out of sight is the drone's to refuse, in its words.
     let over_pad = matches!(command, Command::Listed(listed) if listed.over_pad());
     if over_pad && status == 503 {
@@ -145,6 +171,10 @@ async fn give(client: &Client, (drone, sdk): (&str, u8), text: &str) -> anyhow::
             "{text}: {said}"
         );
         return Ok(());
+    }
+    if matches!(command, Command::Read(_)) {
+        let words = said["message"].as_str().unwrap_or_default();
+        assert!(words.contains("answered: "), "{drone}: {text}: {said}");
     }
     // Nobody lands what landed, and that is said.
     assert_eq!(status, 200, "{drone}: {text}: {said}");

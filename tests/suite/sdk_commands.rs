@@ -167,6 +167,10 @@ async fn what_a_tt_alone_can_do_is_done_and_others_are_refused_by_what_they_said
     let (status, said) = told(&client, TT, "ext", json!({"text": "led 0 255 0"})).await?;
     assert_eq!(status, 200, "{said}");
     assert_eq!(said["answer"], "led ok", "{said}");
+    let (status, said) = told(&client, TT, "ask", json!({"what": "wifi"})).await?;
+    assert_eq!((status, &said["answer"]), (200, &"90".into()), "{said}");
+    let (status, said) = told(&client, TT, "ask", json!({"what": "weather"})).await?;
+    assert_eq!(status, 422, "{said}");
     let (status, said) = told(&client, TT, "ext", json!({"text": "led 0"})).await?;
     assert_eq!(status, 503, "{said}");
     let (status, _) = told(&client, TT, "ext", json!({"text": "led\nland"})).await?;
@@ -212,6 +216,12 @@ async fn what_a_tt_alone_can_do_is_done_and_others_are_refused_by_what_they_said
         words.contains("SDK 2.0") && words.contains("SDK 1.3"),
         "{refused}"
     );
+    let (status, said) = told(&client, PLAIN, "ask", json!({"what": "sn"})).await?;
+    assert_eq!(
+        (status, &said["error_code"]),
+        (400, &"NOT_SUPPORTED".into()),
+        "{said}"
+    );
     Ok(())
 }
 
@@ -246,6 +256,11 @@ async fn whoever_stands_at_the_board_flies_by_the_command_line() -> anyhow::Resu
     assert!(done && said.contains("lands by itself"), "{said}");
     let (done, said) = fly(&["go", "100", "0", "-20", "--speed", "100"]).await?;
     assert!(done, "{said}");
+    let (done, said) = fly(&["ask", "battery"]).await?;
+    assert!(done && said.contains("answered: "), "{said}");
+    let (done, said) = fly(&["wifi", "site", "never-shown-6172"]).await?;
+    assert!(!done && said.contains("`wifi` is not passed on"), "{said}");
+    assert!(!said.contains("never-shown") && !gateway.output().contains("never-shown"));
     let (done, said) = fly(&["go", "5", "5", "5", "--speed", "100"]).await?;
     assert!(!done && said.contains("20 cm"), "{said}");
     let (done, said) = fly(&["land"]).await?;

@@ -47,7 +47,10 @@ pub(super) fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
                 args.state_port
             );
         }
-        println!("`freeze N`, `thaw N`, `reboot N`, `reset N` and Enter do that to drone N; Ctrl-C stops.");
+        println!(
+            "`freeze N`, `thaw N`, `reboot N`, `reset N`, `refuse N` (its next manoeuvre) and Enter do that to \
+             drone N; Ctrl-C stops."
+        );
         let mut orders = orders();
         loop {
             tokio::select! {
@@ -122,7 +125,7 @@ fn obey(args: &SimulateArgs, drones: &[SimulatedDrone], line: &str) -> Result<()
     let (word, number) = line
         .trim()
         .split_once(' ')
-        .ok_or("write freeze, thaw, reboot or reset and a drone's number")?;
+        .ok_or("write freeze, thaw, reboot, reset or refuse and a drone's number")?;
     let number: usize = number
         .trim()
         .parse()
@@ -137,7 +140,12 @@ fn obey(args: &SimulateArgs, drones: &[SimulatedDrone], line: &str) -> Result<()
         "thaw" => drone.impair(impairment(args)),
         "reboot" => drone.reboot(),
         "reset" => drone.reset(),
-        other => return Err(format!("{other:?} is none of freeze, thaw, reboot, reset")),
+        "refuse" => drone.refuse(),
+        other => {
+            return Err(format!(
+                "{other:?} is none of freeze, thaw, reboot, reset, refuse"
+            ));
+        }
     }
     Ok(())
 }

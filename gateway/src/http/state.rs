@@ -51,8 +51,6 @@ pub(crate) struct ApiStats {
     pub panics: AtomicU64,
     /// Requests for paths that do not exist.
     pub unrouted: AtomicU64,
-    /// WebSocket clients connected now.
-    pub websockets: AtomicU64,
     /// WebSocket clients refused at the cap.
     pub websockets_refused: AtomicU64,
     /// WebSocket clients cut off because they did not read.
@@ -61,8 +59,6 @@ pub(crate) struct ApiStats {
     pub websockets_silent: AtomicU64,
     /// Broadcasts a WebSocket client lost because its queue was full.
     pub broadcasts_dropped: AtomicU64,
-    /// Viewers of video connected now.
-    pub viewers: AtomicU64,
     /// Viewers of video refused at the cap.
     pub viewers_refused: AtomicU64,
     /// Whole pictures fetched one at a time.

@@ -60,8 +60,6 @@ type Counter = fn(&ApiStats) -> &AtomicU64;
 
 /// One of a bounded number of permits; given back when dropped.
 pub(crate) struct ClientPermit {
-    app: Arc<App>,
-    taken: Counter,
     _share: Share,
 }
 
@@ -70,13 +68,7 @@ impl ClientPermit {
     pub(crate) fn of_client(call: &Call) -> Result<ClientPermit, ApiError> {
         let most = call.config.server.max_websockets;
         let share = call.app.edge.clients.take(&call.principal(), most);
-        ClientPermit::take(
-            &call.app,
-            share,
-            |stats| &stats.websockets,
-            |stats| &stats.websockets_refused,
-        )
-        .map_err(|()| {
+        ClientPermit::take(&call.app, share, |stats| &stats.websockets_refused).map_err(|()| {
             full(format!(
                 "Too many WebSocket clients: at most {most}, the last of them for others' keys"
             ))
@@ -87,41 +79,19 @@ impl ClientPermit {
     pub(crate) fn of_viewer(call: &Call) -> Result<ClientPermit, ApiError> {
         let most = call.config.camera.max_viewers;
         let share = call.app.edge.viewers.take(&call.principal(), most);
-        ClientPermit::take(
-            &call.app,
-            share,
-            |stats| &stats.viewers,
-            |stats| &stats.viewers_refused,
-        )
-        .map_err(|()| {
+        ClientPermit::take(&call.app, share, |stats| &stats.viewers_refused).map_err(|()| {
             full(format!(
                 "Too many viewers: at most {most} (camera.max_viewers)"
             ))
         })
     }
 
-    fn take(
-        app: &Arc<App>,
-        share: Option<Share>,
-        taken: Counter,
-        refused: Counter,
-    ) -> Result<ClientPermit, ()> {
+    fn take(app: &Arc<App>, share: Option<Share>, refused: Counter) -> Result<ClientPermit, ()> {
         let Some(share) = share else {
             refused(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
             return Err(());
         };
-        taken(&app.edge.stats).fetch_add(1, Ordering::Relaxed);
-        Ok(ClientPermit {
-            app: Arc::clone(app),
-            taken,
-            _share: share,
-        })
-    }
-}
-
-impl Drop for ClientPermit {
-    fn drop(&mut self) {
-        (self.taken)(&self.app.edge.stats).fetch_sub(1, Ordering::Relaxed);
+        Ok(ClientPermit { _share: share })
     }
 }
 

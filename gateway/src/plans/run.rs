@@ -372,7 +372,8 @@ impl Run {
                 return self.over(state, why.or_else(|| Some("no drone is left in it".into())));
             }
             if self.at + 1 == self.plan.steps.len() {
-                return self.over(State::Done, None);
+                // (Who failed on the way, or left, is told at the end as well.)
+                return self.over(State::Done, self.why.clone());
             }
             self.at += 1;
             self.begin(now);
@@ -415,6 +416,9 @@ impl Run {
             }
             OnFailure::Hover => {
                 for drone in 0..self.is_in.len() {
+                    if self.takes_off(drone) {
+                        continue;
+                    }
                     let moves = self.close(drone, |id| Row::Failed(id, "stopped".into()));
                     if self.is_in[drone] && moves {
                         self.bring(drone, Command::Stop, why);
@@ -425,6 +429,16 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// Whether a drone is on its way up. (Stopped there, it may stand with its motors on.)
+    fn takes_off(&self, drone: usize) -> bool {
+        let tasks = self.plan.steps.get(self.at).map(|step| &step.tasks);
+        let mut tasks = tasks.into_iter().flatten().zip(&self.rows[self.at]);
+        tasks.any(|((of, task), row)| {
+            let rises = matches!(task, Task::Fly(command) if command.takes_off());
+            *of == drone && rises && row.is_open()
+        })
     }
 
     /// A drone is no part of it any more, and nothing is sent to it.

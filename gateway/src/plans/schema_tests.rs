@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tello::catalog::{COMMANDS, Effect, Kind, PADS};
+use tello::catalog::{COMMANDS, Effect, Kind, pads};
 use tello::command::{Direction, MAX_EXTENSION_BYTES};
 
 use super::document::{MAX_STEPS, OnFailure, Plan, TIMEOUTS_S, WAITS_S};
@@ -81,8 +81,8 @@ fn commands() -> Vec<Entry> {
                     let about = format!("{} ({})", parameter.about, unit.symbol());
                     json!({ "type": "integer", "minimum": low, "maximum": high, "description": about })
                 }
-                Kind::Pad => {
-                    let (least, most) = (PADS.start(), PADS.end());
+                Kind::Pad { any } => {
+                    let (least, most) = pads(any).into_inner();
                     json!({ "type": "integer", "minimum": least, "maximum": most, "description": parameter.about })
                 }
             };

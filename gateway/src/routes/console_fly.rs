@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use tello::catalog::elsewhere;
 use tello::command::{Command, CommandError};
 
 use super::down_all::console;
@@ -50,7 +51,11 @@ pub(crate) fn by_console(
 /// not for one line of text.
 fn command(text: &str) -> Result<Command, String> {
     let command = Command::parse(text).map_err(|error| match error {
-        CommandError::Unknown => format!("{text:?} is no command"),
+        // (Of what is known its word alone is said: a password may stand behind it.)
+        CommandError::Unknown => match elsewhere(first_word(text)) {
+            Some(known) => known.to_string(),
+            None => format!("{text:?} is no command"),
+        },
         CommandError::Malformed => format!("{text:?} lacks a value, or has one too many"),
         CommandError::OutOfRange => format!("a number of {text:?} is out of its range"),
     })?;
@@ -60,9 +65,16 @@ fn command(text: &str) -> Result<Command, String> {
         | Command::StreamOn
         | Command::StreamOff
         | Command::Rc(_)
-        | Command::Ports { .. } => Err(format!("{text:?} is not for the command line")),
+        | Command::Ports { .. } => Err(match elsewhere(first_word(text)) {
+            Some(known) => known.to_string(),
+            None => format!("{text:?} is not for the command line"),
+        }),
         command => Ok(command),
     }
+}
+
+fn first_word(text: &str) -> &str {
+    text.split_ascii_whitespace().next().unwrap_or_default()
 }
 
 fn words(error: &ApiError) -> String {
@@ -92,12 +104,16 @@ mod tests {
             ("dance", "no command"),
             ("go 1 2", "lacks"),
             ("up 501", "range"),
-            ("rc 0 0 0 0", "not for"),
-            ("port 9000 9001", "not for"),
+            ("rc 0 0 0 0", "`sticks`"),
+            ("port 9000 9001", "drones.state_port"),
+            ("streamon", "camera/stream/start"),
+            ("wifi site secret123", "vendor's app"),
+            ("ap site secret123", "drones join"),
+            ("multiwifi site secret123", "not passed on"),
             ("go 1 2 3 30", "20 cm"),
         ] {
             let said = command(text).expect_err(text);
-            assert!(said.contains(why), "{said}");
+            assert!(said.contains(why) && !said.contains("secret"), "{said}");
         }
     }
 }

@@ -358,7 +358,7 @@ fn refused_and(command: Command, error: CommandError, also: &str) -> ApiError {
             bad("NOT_SUPPORTED", refusal.to_string())
         }
         Refusal::BatteryLow { .. } => bad("DRONE_NOT_READY", format!("{refusal}{also}")),
-        Refusal::TooFar { .. } => bad("INVALID_COMMAND", refusal.to_string()),
+        Refusal::TooFar { .. } | Refusal::NoPath(_) => bad("INVALID_COMMAND", refusal.to_string()),
         other => failed(format!("{other}{also}")),
     };
     of_command(error, id)

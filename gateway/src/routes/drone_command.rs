@@ -168,8 +168,8 @@ async fn all(
 ) -> Result<String, ApiError> {
     let mut message = format!("Drone {} is there", call.param);
     for command in commands {
-        // What is asked of the TT's own controller is worth its answer.
-        let wait = wait || matches!(command, Command::Extension(_));
+        // What is asked of the drone, or of the TT's own controller, is worth its answer.
+        let wait = wait || matches!(command, Command::Extension(_) | Command::Read(_));
         let given = drone_call::fly(call, command, wait).await?;
         (message, *last) = (given.message, Some(given.id));
     }

@@ -7,7 +7,7 @@ use tello::catalog::COMMANDS;
 use crate::http::params::{Kind, Location, Param};
 use crate::routes::drone_call::ID;
 use crate::routes::flight::WAIT;
-use crate::routes::sdk_commands::EXTENSION;
+use crate::routes::sdk_commands::{ASK, EXTENSION};
 
 /// Parameters of `/command`.
 pub(crate) const COMMAND: &[Param] = &[
@@ -42,7 +42,7 @@ pub(crate) const COMMAND: &[Param] = &[
 
 /// What the gateway does by names of its own; `emergency` and `set_speed` are those of the
 /// client that counts in centimetres.
-pub(super) const OWN: [&str; 18] = [
+pub(super) const OWN: [&str; 19] = [
     "takeoff",
     "land",
     "stop",
@@ -61,6 +61,7 @@ pub(super) const OWN: [&str; 18] = [
     "get_status",
     "health_check",
     EXTENSION,
+    ASK,
 ];
 
 /// Those, and the commands of the SDK's table.

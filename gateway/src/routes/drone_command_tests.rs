@@ -42,7 +42,7 @@ fn the_two_clients_count_in_their_units() {
 #[test]
 fn every_name_that_the_document_lists_is_a_command() {
     let params = json!({
-        "direction": "clockwise", "angle": 90, "distance": 1, "altitude": 1, "speed": 0.5, "text": "led 1 2 3",
+        "direction": "clockwise", "angle": 90, "distance": 1, "altitude": 1, "speed": 0.5, "text": "led 1 2 3", "what": "battery",
     });
     for name in OWN {
         let mut params = params.clone();

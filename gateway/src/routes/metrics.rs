@@ -17,7 +17,7 @@ use crate::http::packed::{gzip, takes_gzip};
 use crate::http::respond;
 use crate::http::route::{Gives, Policy, Route};
 use crate::http::rows::get;
-use crate::http::state::{ApiStats, App};
+use crate::http::state::App;
 use crate::performance::RouteId;
 use readings::classic;
 use readings::measured::{self, Page};
@@ -87,7 +87,7 @@ fn wants_open_metrics(headers: &HeaderMap) -> bool {
 fn fill(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     build(app, page)?;
     requests(app, page)?;
-    sockets(&app.edge.stats, page)?;
+    sockets(app, page)?;
     access(app, page)?;
     // Each room writes what it counts; here is only what the API counts itself.
     app.measured.iter().try_for_each(|room| room.measure(page))
@@ -157,11 +157,12 @@ fn requests(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
     )
 }
 
-fn sockets(own: &ApiStats, page: &mut Page<'_>) -> Result<(), Error> {
+fn sockets(app: &App, page: &mut Page<'_>) -> Result<(), Error> {
+    let own = &app.edge.stats;
     page.gauge(
         "websocket_clients",
         "WebSocket clients connected",
-        read(&own.websockets) as f64,
+        app.edge.clients.taken() as f64,
     )?;
     page.counter(
         "websocket_refused",
@@ -190,8 +191,8 @@ fn sockets(own: &ApiStats, page: &mut Page<'_>) -> Result<(), Error> {
     )?;
     page.gauge(
         "video_viewers",
-        "Viewers of video connected",
-        read(&own.viewers) as f64,
+        "Viewers of video connected, by HTTPS, WebSocket and RTSP",
+        app.edge.viewers.taken() as f64,
     )?;
     page.counter(
         "video_viewers_refused",

@@ -3,6 +3,7 @@
 //! performance).
 
 pub(crate) mod alerts;
+pub(crate) mod ask;
 mod assets;
 pub(crate) mod bridges;
 pub(crate) mod camera;
@@ -62,6 +63,7 @@ use crate::http::route::Route;
 /// The routes of every file here.
 pub(crate) const SECTIONS: &[&[Route]] = &[
     alerts::ROUTES,
+    ask::ROUTES,
     camera::ROUTES,
     commands::ROUTES,
     control::ROUTES,

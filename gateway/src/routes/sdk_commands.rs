@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
-use tello::catalog::{COMMANDS, Entry, Kind as SdkKind, Listed, PADS, Parameter, Unit, entry};
+use tello::catalog::{
+    COMMANDS, Entry, Kind as SdkKind, Listed, Parameter, Unit, elsewhere, entry, pads,
+};
 use tello::command::Command;
 use tello::path;
 
@@ -18,6 +20,7 @@ use crate::http::inputs::path_id;
 use crate::http::params::{Kind, Location, Param};
 use crate::http::route::{Route, Verb};
 use crate::http::rows::{SUCCESS, WRITE, later};
+use crate::routes::ask::asked;
 use crate::routes::drone_call::{ID, drone, fly, given};
 use crate::routes::extension::extended;
 use crate::routes::flight::{WAIT, choice, invalid};
@@ -48,7 +51,7 @@ fn param(parameter: &Parameter) -> Param {
     };
     let kind = match parameter.kind {
         SdkKind::Number { low, high, .. } => int(low, high),
-        SdkKind::Pad => int(*PADS.start(), *PADS.end()),
+        SdkKind::Pad { any } => int(*pads(any).start(), *pads(any).end()),
         SdkKind::Choice(choices) => {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             Kind::Choice(names.leak())
@@ -56,7 +59,7 @@ fn param(parameter: &Parameter) -> Param {
     };
     let about = match parameter.kind {
         SdkKind::Number { unit, .. } => format!("{} ({})", parameter.about, unit.symbol()).leak(),
-        SdkKind::Pad | SdkKind::Choice(_) => parameter.about,
+        SdkKind::Pad { .. } | SdkKind::Choice(_) => parameter.about,
     };
     match parameter.optional {
         true => Param::optional(Location::Body, parameter.name, kind, about),
@@ -125,8 +128,9 @@ pub(crate) fn flown(listed: Listed) -> Result<Command, ApiError> {
     }
 }
 
-/// Name of what passes text on to the TT's own controller.
+/// Name of what passes text on to the TT's own controller, and of what asks.
 pub(super) const EXTENSION: &str = "ext";
+pub(super) const ASK: &str = "ask";
 
 /// Who counts in metres says metres a second as well.
 pub(crate) const CM_PER_METRE: f64 = 100.0;
@@ -141,7 +145,11 @@ pub(crate) fn of_params(
         let text = params.get("text").and_then(Value::as_str);
         return extended(text.unwrap_or_default());
     }
-    let entry = entry(name).ok_or_else(|| invalid(name))?;
+    if name == ASK {
+        let what = params.get("what").and_then(Value::as_str);
+        return asked(what.unwrap_or_default());
+    }
+    let entry = entry(name).ok_or_else(|| not_here(name))?;
     let value = |parameter: &Parameter| {
         let given = params
             .get(parameter.name)
@@ -171,6 +179,14 @@ pub(crate) fn of_params(
     };
     let listed = entry.with(value).map_err(unfit)?;
     flown(listed)
+}
+
+/// Why a name is no command here: where its like is done, or why nobody does it.
+fn not_here(name: &str) -> ApiError {
+    match elsewhere(name) {
+        Some(known) => invalid(&known.to_string()),
+        None => invalid(name),
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::sources::tello::{Shown, Viewer};
 const ASK_WITHIN: Duration = Duration::from_secs(30);
 
 /// Time for a picture or an answer to be taken: then the player is given up.
-const TAKE_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const TAKE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The one session of a connection.
 const SESSION: &str = "1;timeout=60";

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::players::Players;
 use crate::shares::{Principal, Shares};
 use crate::sources::tello::Fleet;
-use connection::Connection;
+use connection::{Connection, TAKE_WITHIN};
 
 /// Connections at a time, those that have not said who they are among them. Each holds a
 /// socket, a picture and a half, and 4 KiB of a request.
@@ -92,6 +92,10 @@ impl Rtsp {
                 continue;
             };
             self.stats.connections.fetch_add(1, Relaxed);
+            // What the kernel would hold for one that stands still is minutes of video.
+            if let Err(error) = https::prepare(&stream, TAKE_WITHIN) {
+                tracing::debug!(%error, "a connection by RTSP is not bounded");
+            }
             let connection = Connection::new(self.clone(), stream, peer.ip());
             tasks.spawn(async move {
                 let _place = place;

@@ -363,7 +363,7 @@ impl Author {
                     low + self.rng.below(range) as i32
                 }
                 Kind::Choice(choices) => self.rng.below(choices.len() as u64) as i32,
-                Kind::Pad => 1 + self.rng.below(8) as i32,
+                Kind::Pad { .. } => 1 + self.rng.below(8) as i32,
             };
             values.push((parameter.name, value));
         }

@@ -117,6 +117,7 @@ async fn rtsp_gives_a_players_credential_one_drones_video_and_a_key_nothing() ->
     let number = |packet: &[u8]| u16::from_be_bytes([packet[2], packet[3]]);
     let second = player.packet().await?;
     assert_eq!(number(&second), number(&first).wrapping_add(1));
+    until(&client, "mfg_drone_video_viewers", 1.0).await?;
     probed(port, &id, &secret).await?;
 
     admin

@@ -15,12 +15,17 @@ pub(crate) struct Medium {
 impl Medium {
     /// None, said aloud, where this test may not mount.
     pub(crate) fn mount() -> Option<Medium> {
+        Medium::mount_of(16 << 20)
+    }
+
+    /// The same of so many bytes.
+    pub(crate) fn mount_of(bytes: u64) -> Option<Medium> {
         let dir = tempfile::tempdir().unwrap();
         let image = dir.path().join("image");
         std::fs::create_dir(dir.path().join("medium")).unwrap();
         std::fs::File::create(&image)
             .unwrap()
-            .set_len(16 << 20)
+            .set_len(bytes)
             .unwrap();
         let medium = Medium { dir };
         let made = run(

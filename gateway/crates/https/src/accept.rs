@@ -70,7 +70,10 @@ pub fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, BindError> {
 
 /// Sets what the kernel holds for a connection, and how long it believes in a peer
 /// that is silent (its cable pulled): `patience` until it asks, and as long again.
-fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+///
+/// # Errors
+/// The system does not take a setting.
+pub fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     let pause = (patience / PROBES).max(SHORTEST_PROBE);

@@ -36,7 +36,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use accept::{BindError, bind, serve};
+pub use accept::{BindError, bind, prepare, serve};
 pub use answer::{Holds, NotHeld};
 pub use certificates::Authority;
 pub use config::TlsConfig;

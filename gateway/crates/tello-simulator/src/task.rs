@@ -33,6 +33,7 @@ enum Order {
     Reboot,
     Reset,
     Renew,
+    Refuse,
     Charge,
     Drain(f64),
 }
@@ -90,6 +91,11 @@ impl SimulatedDrone {
     /// Puts it back on the ground, charged and cool; its client stays.
     pub fn renew(&self) {
         self.order(Order::Renew);
+    }
+
+    /// Has it refuse the next manoeuvre that it is told.
+    pub fn refuse(&self) {
+        self.order(Order::Refuse);
     }
 
     /// Gives it a full battery.
@@ -210,6 +216,10 @@ impl Task {
                 self.line.change(impairment);
             }
             Order::Renew => self.firmware.renew(Instant::now()),
+            Order::Refuse => {
+                tracing::info!(drone = %self.address, "simulated drone refuses its next manoeuvre");
+                self.firmware.refuse_next();
+            }
             Order::Charge => self.firmware.charge(),
             Order::Drain(battery_pct) => self.firmware.drain(battery_pct),
             Order::Reboot => self.firmware.reboot(Instant::now()),

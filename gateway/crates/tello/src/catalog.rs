@@ -8,10 +8,14 @@
 //!
 //! Sources: Tello SDK 1.3, SDK 2.0 and SDK 3.0 user guides.
 
+mod effect;
+mod elsewhere;
 mod table;
 
 use std::fmt;
 
+pub use self::effect::{Changes, Confirmed, Course, Effect};
+pub use self::elsewhere::{ELSEWHERE, Elsewhere, Place, elsewhere};
 pub use self::table::COMMANDS;
 
 /// Why text is not a command.
@@ -71,12 +75,19 @@ pub enum Kind {
     },
     /// One of these: the name that people use, and the word of the SDK.
     Choice(&'static [(&'static str, &'static str)]),
-    /// A mission pad: 1–8, −1 for any, −2 for the nearest.
-    Pad,
+    /// A mission pad: 1–8; where any will do also −1 for the first that is seen, and −2 for
+    /// the nearest (SDK 3.0).
+    Pad {
+        /// Whether any will do.
+        any: bool,
+    },
 }
 
-/// Pads have these numbers; −1 is any that is seen, −2 the nearest.
-pub const PADS: std::ops::RangeInclusive<i32> = -2..=8;
+/// Numbers of pads: of those alone that have a name, or also −1 and −2.
+#[must_use]
+pub const fn pads(any: bool) -> std::ops::RangeInclusive<i32> {
+    if any { -2..=8 } else { 1..=8 }
+}
 
 /// One parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,34 +100,6 @@ pub struct Parameter {
     pub optional: bool,
     /// What it means.
     pub about: &'static str,
-}
-
-/// The way a command flies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Course {
-    /// In a line to `x`, `y`, `z`.
-    Line,
-    /// On the circle through here and two points.
-    Arc,
-    /// Over one pad, then over another.
-    Jump,
-    /// On the spot.
-    Flip,
-}
-
-/// What a command does to the drone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It flies; needs the air.
-    Flies(Course),
-    /// It leaves the ground, or a hand.
-    TakesOff,
-    /// It sets something; the drone does not move.
-    Sets,
-    /// Its motors idle on the ground, or no more; needs the ground.
-    Idles(bool),
-    /// It starts anew; needs the ground.
-    Restarts,
 }
 
 /// A command of the SDK.
@@ -210,7 +193,7 @@ impl Kind {
         match self {
             Kind::Number { low, high, .. } => (low..=high).contains(&value),
             Kind::Choice(choices) => usize::try_from(value).is_ok_and(|at| at < choices.len()),
-            Kind::Pad => PADS.contains(&value) && value != 0,
+            Kind::Pad { any } => pads(any).contains(&value) && value != 0,
         }
     }
 
@@ -222,7 +205,7 @@ impl Kind {
                 let at = choices.iter().position(|(_, sdk)| *sdk == word)?;
                 Some(at as i32)
             }
-            Kind::Pad => word.strip_prefix('m')?.parse().ok(),
+            Kind::Pad { .. } => word.strip_prefix('m')?.parse().ok(),
         }
     }
 
@@ -236,7 +219,7 @@ impl Kind {
                     .position(|(people, sdk)| *people == name || *sdk == name)?;
                 Some(at as i32)
             }
-            Kind::Pad => name.strip_prefix('m').unwrap_or(name).parse().ok(),
+            Kind::Pad { .. } => name.strip_prefix('m').unwrap_or(name).parse().ok(),
             Kind::Number { .. } => name.parse().ok(),
         }
     }
@@ -256,7 +239,10 @@ impl fmt::Display for Kind {
                 }
                 Ok(())
             }
-            Kind::Pad => f.write_str("a mission pad: 1 to 8, -1 for any, -2 for the nearest"),
+            Kind::Pad { any: true } => {
+                f.write_str("a mission pad: 1 to 8, -1 for any, -2 for the nearest")
+            }
+            Kind::Pad { any: false } => f.write_str("a mission pad: 1 to 8"),
         }
     }
 }
@@ -284,21 +270,54 @@ impl Listed {
         names.map(|name| self.value(name).unwrap_or_default())
     }
 
-    /// Major SDK version that it needs: one that names a pad needs 2.0.
+    /// Major SDK version that it needs: one that names a pad needs 2.0, one that takes any
+    /// pad 3.0.
     #[must_use]
     pub fn since_sdk(&self) -> u8 {
-        if self.over_pad() {
-            self.entry.since_sdk.max(2)
-        } else {
-            self.entry.since_sdk
-        }
+        let needs = self.pad().map_or(1, |pad| if pad < 0 { 3 } else { 2 });
+        self.entry.since_sdk.max(needs)
     }
 
-    /// Whether its coordinates count from a pad, and not from where the drone is.
+    /// The pad that its coordinates count from, and not from where the drone is.
+    #[must_use]
+    pub fn pad(&self) -> Option<i32> {
+        let mut parameters = self.entry.parameters.iter().zip(&self.values);
+        let pad = parameters.find(|(parameter, value)| {
+            matches!(parameter.kind, Kind::Pad { .. }) && **value != ABSENT
+        });
+        pad.map(|(_, value)| *value)
+    }
+
+    /// Whether its coordinates count from a pad.
     #[must_use]
     pub fn over_pad(&self) -> bool {
-        let mut parameters = self.entry.parameters.iter().zip(&self.values);
-        parameters.any(|(parameter, value)| parameter.kind == Kind::Pad && *value != ABSENT)
+        self.pad().is_some()
+    }
+
+    /// Whether it is a curve over a pad. Its circle passes where the drone is, which its
+    /// coordinates do not say.
+    #[must_use]
+    pub fn curves_over_pad(&self) -> bool {
+        self.entry.effect == Effect::Flies(Course::Arc) && self.over_pad()
+    }
+
+    /// A curve over a pad as one from where the drone is: at `at_cm` in the pad's
+    /// coordinates. (Which way the pad's arrow points changes no height, length or radius.)
+    #[must_use]
+    pub fn from_here(mut self, at_cm: [i32; 3]) -> Listed {
+        if !self.curves_over_pad() {
+            return self;
+        }
+        for (parameter, value) in self.entry.parameters.iter().zip(&mut self.values) {
+            match (parameter.kind, parameter.name.as_bytes()) {
+                (Kind::Pad { .. }, _) => *value = ABSENT,
+                (_, [b'x', _]) => *value -= at_cm[0],
+                (_, [b'y', _]) => *value -= at_cm[1],
+                (_, [b'z', _]) => *value -= at_cm[2],
+                _ => {}
+            }
+        }
+        self
     }
 }
 
@@ -309,7 +328,7 @@ impl fmt::Display for Listed {
             match parameter.kind {
                 _ if *value == ABSENT => {}
                 Kind::Number { .. } => write!(f, " {value}")?,
-                Kind::Pad => write!(f, " m{value}")?,
+                Kind::Pad { .. } => write!(f, " m{value}")?,
                 Kind::Choice(choices) => {
                     write!(
                         f,
@@ -322,6 +341,10 @@ impl fmt::Display for Listed {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "catalog/document_tests.rs"]
+mod document_tests;
 
 #[cfg(test)]
 mod tests {
@@ -372,6 +395,7 @@ mod tests {
             ("go 0 0 50", CommandError::Malformed),
             ("curve 100 0 0 100 100 0 61", CommandError::OutOfRange),
             ("jump 0 0 50 50 0 m1", CommandError::Malformed),
+            ("jump 0 0 50 50 0 m-1 m2", CommandError::OutOfRange),
             ("mdirection 3", CommandError::Malformed),
             ("mon 1", CommandError::Malformed),
             ("setfps fast", CommandError::Malformed),
@@ -402,6 +426,8 @@ mod tests {
             (padded.to_string().as_str(), padded.since_sdk()),
             ("go 100 0 -50 30 m3", 2)
         );
+        let any = go.with(given(Some(-2))).expect("good");
+        assert_eq!((any.since_sdk(), any.pad()), (3, Some(-2)));
         assert_eq!(go.with(given(Some(0))).map_err(|at| at.name), Err("pad"));
         assert_eq!(go.with(|_| None).map_err(|at| at.name), Err("x"));
         assert_eq!(padded.value("z"), Some(-50));
@@ -416,7 +442,7 @@ mod tests {
             (Some(2), Some(2))
         );
         assert_eq!(flip.of_name("up"), None);
-        assert_eq!(Kind::Pad.of_name("m-2"), Some(-2));
+        assert_eq!(Kind::Pad { any: true }.of_name("m-2"), Some(-2));
         assert!(flip.to_string().contains("left, right"));
     }
 

@@ -7,70 +7,11 @@
 use std::fmt;
 
 pub use crate::catalog::CommandError;
-use crate::catalog::{self, Effect, Listed};
+use crate::catalog::{self, Confirmed, Effect, Listed};
 pub use crate::direction::Direction;
 pub use crate::extension::{Extension, MAX_EXTENSION_BYTES};
 use crate::path::{self, Way};
-
-macro_rules! queries {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal, $since:literal;)+) => {
-        /// What can be asked of a drone.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Query { $($(#[$doc])* $variant,)+ }
-
-        impl Query {
-            /// Every query.
-            pub const ALL: &'static [Query] = &[$(Query::$variant,)+];
-
-            /// The text in the SDK.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self { $(Query::$variant => $word,)+ }
-            }
-
-            /// Major SDK version that introduced it.
-            #[must_use]
-            pub const fn since_sdk(self) -> u8 {
-                match self { $(Query::$variant => $since,)+ }
-            }
-        }
-    };
-}
-
-queries! {
-    /// Battery in percent.
-    Battery = "battery?", 1;
-    /// Configured speed in cm/s.
-    Speed = "speed?", 1;
-    /// Motor time, `12s`.
-    Time = "time?", 1;
-    /// Wi-Fi signal-to-noise ratio.
-    Wifi = "wifi?", 1;
-    /// Height, `8dm`.
-    Height = "height?", 1;
-    /// Board temperatures, `65~66C`.
-    Temperature = "temp?", 1;
-    /// Attitude, in state format.
-    Attitude = "attitude?", 1;
-    /// Barometric altitude in m.
-    Barometer = "baro?", 1;
-    /// Acceleration, in state format.
-    Acceleration = "acceleration?", 1;
-    /// Distance to the floor, `100mm`.
-    Floor = "tof?", 1;
-    /// SDK version, `20`.
-    Sdk = "sdk?", 2;
-    /// Serial number.
-    SerialNumber = "sn?", 2;
-    /// Board type.
-    Hardware = "hardware?", 3;
-    /// Wi-Fi firmware version.
-    WifiVersion = "wifiversion?", 3;
-    /// Access point the drone joined.
-    Ssid = "ssid?", 3;
-    /// Name of the network that it was told to join.
-    AccessPoint = "ap?", 3;
-}
+pub use crate::query::Query;
 
 /// The word before text for the TT's own controller.
 const EXTENSION: &str = "EXT";
@@ -224,7 +165,7 @@ impl Command {
         match self {
             Command::Takeoff | Command::Move { .. } | Command::Rotate { .. } => true,
             Command::Listed(listed) => {
-                matches!(listed.entry().effect, Effect::Flies(_) | Effect::TakesOff)
+                listed.entry().effect.changes().confirmed == Confirmed::OkAfterIt
             }
             _ => false,
         }

@@ -18,6 +18,7 @@ pub mod faults;
 pub mod h264;
 pub mod join;
 pub mod path;
+mod query;
 pub mod render;
 pub mod reply;
 pub mod state;

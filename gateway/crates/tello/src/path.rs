@@ -115,11 +115,7 @@ pub fn way(command: &Listed) -> Result<Option<Way>, PathError> {
     match course {
         Course::Flip => Ok(None),
         Course::Line | Course::Jump => {
-            let [x, y, z] = command.numbers(["x", "y", "z"]);
-            // The manual's: not all of them within −20…20 at once.
-            if !over_pad && [x, y, z].iter().all(|cm| cm.abs() < 20) {
-                return Err(PathError::TooShort);
-            }
+            let [x, y, z] = far_enough(command.numbers(["x", "y", "z"]))?;
             Ok(Some(Way {
                 highest_cm: if over_pad { z } else { z.max(0) },
                 end_cm: z,
@@ -129,8 +125,11 @@ pub fn way(command: &Listed) -> Result<Option<Way>, PathError> {
             }))
         }
         Course::Arc => {
-            let first = command.numbers(["x1", "y1", "z1"]).map(f64::from);
-            let last = command.numbers(["x2", "y2", "z2"]).map(f64::from);
+            let first = far_enough(command.numbers(["x1", "y1", "z1"]))?.map(f64::from);
+            let last = far_enough(command.numbers(["x2", "y2", "z2"]))?.map(f64::from);
+            if over_pad {
+                return Ok(Some(between(first, last)));
+            }
             let arc = Arc::through(first, last)?;
             Ok(Some(Way {
                 highest_cm: arc.highest().ceil() as i32,
@@ -140,6 +139,28 @@ pub fn way(command: &Listed) -> Result<Option<Way>, PathError> {
                 over_pad,
             }))
         }
+    }
+}
+
+/// The manual's: not all of them within −20…20 at once.
+fn far_enough(point: [i32; 3]) -> Result<[i32; 3], PathError> {
+    match point.iter().all(|cm| cm.abs() < 20) {
+        true => Err(PathError::TooShort),
+        false => Ok(point),
+    }
+}
+
+/// What the two points of a curve over a pad say by themselves. Its circle passes where the
+/// drone is, and so may rise over both: [`Listed::from_here`] is what a limit is judged by.
+fn between(first: [f64; 3], last: [f64; 3]) -> Way {
+    let over_ground = |[x, y, _]: [f64; 3]| x.hypot(y);
+    let back = scaled(first, -1.0);
+    Way {
+        highest_cm: first[2].max(last[2]).ceil() as i32,
+        end_cm: last[2] as i32,
+        length_cm: (length(first) + length(sum(last, back))).ceil() as u32,
+        reach_cm: over_ground(first).max(over_ground(last)).ceil() as u32,
+        over_pad: true,
     }
 }
 
@@ -287,6 +308,7 @@ mod tests {
         assert_eq!(of("go 19 -19 19 20"), Err(PathError::TooShort));
         let over = of("go 0 0 120 20 m1").expect("flown").expect("a way");
         assert!(over.over_pad && over.highest_cm == 120);
+        assert_eq!(of("go 0 0 19 20 m1"), Err(PathError::TooShort));
         assert_eq!(of("flip l"), Ok(None));
         assert_eq!(of("speed 20"), Ok(None));
     }
@@ -306,10 +328,37 @@ mod tests {
         assert_eq!(heights("curve 100 0 100 100 0 0 30"), (121, 0));
     }
 
+    /// Over a pad the circle passes where the drone is, and not the pad.
+    #[test]
+    fn a_curve_over_a_pad_is_that_from_where_the_drone_is() {
+        let curve = |text: &str, at_cm: [i32; 3]| {
+            let entry = entry("curve").expect("listed");
+            let listed = entry.parse(text.split_ascii_whitespace()).expect(text);
+            let here = listed.from_here(at_cm);
+            assert!(!here.curves_over_pad(), "{here}");
+            (way(&listed), way(&here))
+        };
+        // Half a circle from 1 m over the pad, whose top is 2 m over it.
+        let (over, here) = curve("100 0 200 200 0 100 30 m1", [0, 0, 100]);
+        let here = here.expect("flown").expect("a way");
+        assert_eq!(
+            (here.highest_cm, here.end_cm, here.over_pad),
+            (100, 0, false)
+        );
+        assert_eq!(over.expect("flown").expect("a way").end_cm, 100);
+        // From the pad itself these three lie in one line, and from over it they do not.
+        let (over, here) = curve("100 0 100 200 0 200 30 m1", [0, 0, 50]);
+        assert!(over.is_ok() && here.is_ok(), "{over:?}, {here:?}");
+        // And the other way round: the drone refuses it.
+        let (_, here) = curve("100 0 100 200 0 100 30 m1", [0, 0, 100]);
+        assert_eq!(here, Err(PathError::Straight));
+    }
+
     #[test]
     fn what_the_drone_would_refuse_is_told_before() {
+        assert_eq!(of("curve 10 19 0 200 0 0 30"), Err(PathError::TooShort));
         assert_eq!(of("curve 100 0 0 200 0 0 30"), Err(PathError::Straight));
-        assert_eq!(of("curve 0 0 0 200 0 0 30"), Err(PathError::Straight));
+        assert_eq!(of("curve 100 0 0 -200 0 0 30"), Err(PathError::Straight));
         assert_eq!(
             of("curve 20 20 0 40 0 0 30"),
             Err(PathError::Radius { radius_cm: 20 })

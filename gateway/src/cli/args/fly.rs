@@ -7,8 +7,8 @@
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Subcommand};
-use tello::catalog::{COMMANDS, Entry, Kind, Parameter, Unit, entry};
-use tello::command::Direction;
+use tello::catalog::{COMMANDS, ELSEWHERE, Entry, Kind, Parameter, Unit, entry, pads};
+use tello::command::{Direction, Query};
 
 use super::ConfigArgs;
 
@@ -49,6 +49,26 @@ const TURNS: &[(&str, &str)] = &[("cw", "Turn clockwise"), ("ccw", "Turn counter
 const AMOUNT: &str = "amount";
 const TEXT: &str = "text";
 const EXT: &str = "ext";
+const ASK: &str = "ask";
+const WHAT: &str = "what";
+
+/// The SDK's words that are no command here. They are known all the same, so that the
+/// gateway's answer says what is done in their place, or why nobody does it.
+fn hidden() -> impl Iterator<Item = &'static str> {
+    let words = ELSEWHERE.iter().map(|known| known.word);
+    words.filter(|word| !is_told(word))
+}
+
+/// Whether it is a command of the help.
+fn is_told(name: &str) -> bool {
+    let word = |known: &&(&str, &str)| known.0 == name;
+    PLAIN.iter().chain(TURNS).find(word).is_some()
+        || Direction::ALL
+            .iter()
+            .any(|direction| direction.word() == name)
+        || entry(name).is_some()
+        || [EXT, ASK].contains(&name)
+}
 
 impl Subcommand for FlyCommand {
     fn augment_subcommands(command: Command) -> Command {
@@ -66,16 +86,34 @@ impl Subcommand for FlyCommand {
                 .about(*about)
                 .arg(amount(1, 360, "Degrees"))
         });
+        let text = Arg::new(TEXT).num_args(1..);
         let ext = Command::new(EXT)
             .about("Pass text on to the controller on a TT's back")
             .arg(
-                Arg::new(TEXT)
+                text.clone()
                     .help("What stands behind `EXT`, such as: led 0 255 0")
                     .required(true)
-                    .num_args(1..)
                     .allow_hyphen_values(true)
                     .trailing_var_arg(true),
             );
+        let what = Arg::new(WHAT)
+            .help("The SDK's word without its question mark")
+            .required(true)
+            .value_parser(PossibleValuesParser::new(
+                Query::ALL.iter().map(|query| query.name()),
+            ));
+        let ask = Command::new(ASK)
+            .about("Ask it something; it answers in its own words")
+            .arg(what);
+        let text = text
+            .help("What stands behind the word")
+            .allow_negative_numbers(true);
+        let hidden = hidden().map(move |word| {
+            Command::new(word)
+                .about("No command here: the gateway says what is")
+                .hide(true)
+                .arg(text.clone())
+        });
         command
             .subcommand_required(true)
             .arg_required_else_help(true)
@@ -84,6 +122,8 @@ impl Subcommand for FlyCommand {
             .subcommands(turns)
             .subcommands(COMMANDS.iter().map(of_entry))
             .subcommand(ext)
+            .subcommand(ask)
+            .subcommands(hidden)
     }
 
     fn augment_subcommands_for_update(command: Command) -> Command {
@@ -91,13 +131,7 @@ impl Subcommand for FlyCommand {
     }
 
     fn has_subcommand(name: &str) -> bool {
-        let word = |known: &&(&str, &str)| known.0 == name;
-        PLAIN.iter().chain(TURNS).find(word).is_some()
-            || Direction::ALL
-                .iter()
-                .any(|direction| direction.word() == name)
-            || entry(name).is_some()
-            || name == EXT
+        is_told(name) || hidden().any(|word| word == name)
     }
 }
 
@@ -110,20 +144,22 @@ impl FromArgMatches for FlyCommand {
             EXT => "EXT".to_owned(),
             word => word.to_owned(),
         };
-        let mut put = |value: &str| {
+        let put = |text: &mut String, value: &str| {
             text.push(' ');
             text.push_str(value);
         };
-        if let Some(entry) = entry(word) {
+        if let Ok(Some(what)) = given.try_get_one::<String>(WHAT) {
+            text = format!("{what}?");
+        } else if let Some(entry) = entry(word) {
             for parameter in entry.parameters {
                 if let Some(value) = said(parameter, given) {
-                    put(&value);
+                    put(&mut text, &value);
                 }
             }
         } else if let Ok(Some(words)) = given.try_get_many::<String>(TEXT) {
-            words.for_each(|word| put(word));
+            words.for_each(|word| put(&mut text, word));
         } else if let Ok(Some(amount)) = given.try_get_one::<i64>(AMOUNT) {
-            put(&amount.to_string());
+            put(&mut text, &amount.to_string());
         }
         Ok(FlyCommand { text })
     }
@@ -168,7 +204,11 @@ fn argument(parameter: &'static Parameter, alone: bool) -> Arg {
         Kind::Number { low, high, .. } => {
             argument.value_parser(clap::value_parser!(i64).range(i64::from(low)..=high.into()))
         }
-        Kind::Pad => argument.value_parser(clap::value_parser!(i64).range(-2..=8)),
+        Kind::Pad { any } => {
+            let (least, most) = pads(any).into_inner();
+            let range = i64::from(least)..=i64::from(most);
+            argument.value_parser(clap::value_parser!(i64).range(range))
+        }
     };
     let is_length = matches!(
         parameter.kind,
@@ -189,7 +229,7 @@ fn said(parameter: &Parameter, given: &ArgMatches) -> Option<String> {
     let number = || given.try_get_one::<i64>(parameter.name).ok().flatten();
     match parameter.kind {
         Kind::Number { .. } => number().map(ToString::to_string),
-        Kind::Pad => number().map(|pad| format!("m{pad}")),
+        Kind::Pad { .. } => number().map(|pad| format!("m{pad}")),
         Kind::Choice(choices) => {
             let name = given.try_get_one::<String>(parameter.name).ok().flatten()?;
             let (_, word) = choices.iter().find(|(known, _)| known == name)?;
@@ -234,6 +274,11 @@ mod tests {
             ("up 50", "up 50"),
             ("cw 90", "cw 90"),
             ("ext led 0 255 0", "EXT led 0 255 0"),
+            ("ask wifi", "wifi?"),
+            // What is none here goes to the gateway, whose answer says why.
+            ("rc 0 -50 0 0", "rc 0 -50 0 0"),
+            ("wifi", "wifi"),
+            ("battery?", "battery?"),
         ] {
             assert_eq!(text(line), Ok(expected.to_owned()), "{line}");
         }
@@ -248,6 +293,8 @@ mod tests {
             "flip up",
             "up 10",
             "setbitrate 6",
+            "jump 0 0 80 --speed 50 --yaw 0 --pad1 -1 --pad2 2",
+            "ask weather",
         ] {
             assert!(text(line).is_err(), "{line}");
         }

@@ -20,8 +20,8 @@ use crate::sources::tello::{find_by_serial, interface_refusal, look_for_network,
 /// How a drone gets its own network back.
 const RESET: &str = "\
 If the drone does not come back (a wrong password, a network out of its reach): switch it on and
-hold its power button for 5 seconds, until its lamp goes out and blinks again. Then it is an access
-point of its own as before, without a password.";
+hold its power button for 5 seconds, until its lamp goes out and, once it has restarted, flashes
+yellow. Then it is an access point of its own as before, without a password.";
 
 pub(super) fn join(config_args: &ConfigArgs, args: &JoinArgs) -> anyhow::Result<()> {
     let loaded = crate::cli::load(config_args)?;
@@ -112,7 +112,8 @@ fn judge(look: &Look, args: &JoinArgs) -> anyhow::Result<()> {
     let ssid = &args.ssid;
     let hindrance = match look {
         Look::Fits { mhz, dbm } => {
-            println!("network {ssid}: {mhz} MHz, {dbm} dBm");
+            let dbm = dbm.map(|dbm| format!(", {dbm} dBm")).unwrap_or_default();
+            println!("network {ssid}: {mhz} MHz{dbm}");
             return Ok(());
         }
         Look::NotLooked(why) => {

@@ -3,6 +3,7 @@
 
 use tello::catalog::Listed;
 use tello::command::Command;
+use tello::path;
 
 use super::{CEILING_CM, Refusal};
 
@@ -35,6 +36,34 @@ pub(crate) struct Bounds {
     pub(crate) pad_cm: Option<u32>,
     /// How far it may be.
     pub(crate) pad_limit_cm: Option<u16>,
+    /// Where it is over a pad.
+    pub(crate) pad_place: PadPlace,
+}
+
+/// Where a drone is over a mission pad.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum PadPlace {
+    /// Not looked at: the command is not about to leave.
+    #[default]
+    Later,
+    /// It sees none, or does not say it now.
+    Unseen,
+    /// Over the pad of that number: forward, left and up of it, in cm.
+    Over(i32, [i32; 3]),
+}
+
+impl PadPlace {
+    /// `listed` as it is judged: of a curve over a pad, that from where the drone is.
+    fn of(self, listed: Listed) -> Result<Listed, Refusal> {
+        match (self, listed.pad()) {
+            _ if !listed.curves_over_pad() => Ok(listed),
+            (PadPlace::Later, _) => Ok(listed),
+            (PadPlace::Over(seen, at_cm), Some(pad)) if pad < 0 || pad == seen => {
+                Ok(listed.from_here(at_cm))
+            }
+            (_, pad) => Err(Refusal::PadUnseen(pad.unwrap_or_default())),
+        }
+    }
 }
 
 /// Seconds that a command takes, on the safe side.
@@ -59,6 +88,13 @@ pub(crate) fn takes_s(command: Command) -> f64 {
 /// # Errors
 /// [`Refusal`], with where it would lead.
 pub(crate) fn within(command: Command, bounds: &Bounds) -> Result<(), Refusal> {
+    let command = match command {
+        Command::Listed(listed) => Command::Listed(bounds.pad_place.of(listed)?),
+        command => command,
+    };
+    if let Command::Listed(listed) = command {
+        path::way(&listed).map_err(Refusal::NoPath)?;
+    }
     let Some(way) = command.way() else {
         return Ok(());
     };
@@ -168,6 +204,32 @@ mod tests {
         // Over a pad coordinates are distances from it, and lead back from anywhere.
         assert_eq!(judged("go 300 0 100 50 m1", at(Some(400))), Ok(()));
         assert!(judged("go 300 10 100 50 m1", at(Some(0))).is_err());
+        // A curve over one is judged from where the drone is over it, when it leaves.
+        let curve = "curve 100 0 200 200 0 100 30 m1";
+        let leaves = |pad_place, height_limit_cm| {
+            let height_limit_cm = Some(height_limit_cm);
+            let here = at(Some(0));
+            judged(
+                curve,
+                Bounds {
+                    pad_place,
+                    height_limit_cm,
+                    ..here
+                },
+            )
+        };
+        let over = PadPlace::Over(1, [0, 0, 100]);
+        assert_eq!(leaves(over, 200), Ok(()));
+        assert!(leaves(over, 199).is_err(), "its top is 2 m over the pad");
+        let unseen = Err(Refusal::PadUnseen(1));
+        assert_eq!(leaves(PadPlace::Unseen, 500), unseen);
+        assert_eq!(leaves(PadPlace::Over(2, [0, 0, 100]), 500), unseen);
+        assert_eq!(leaves(PadPlace::Later, 500), Ok(()));
+        // In one line with where it is.
+        assert!(matches!(
+            leaves(PadPlace::Over(1, [0, 0, 300]), 500),
+            Err(Refusal::NoPath(_))
+        ));
         // An arc that ends near leads farther between.
         assert!(judged("curve 200 200 0 0 400 0 60", at(Some(0))).is_err());
     }

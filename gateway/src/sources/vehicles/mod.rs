@@ -14,7 +14,9 @@ mod takeoff;
 mod view;
 mod wish;
 
-pub(crate) use bounds::{Bounds, SECONDS_PER_PERCENT, TAKEOFF_HEIGHT_CM, takes_s, within};
+pub(crate) use bounds::{
+    Bounds, PadPlace, SECONDS_PER_PERCENT, TAKEOFF_HEIGHT_CM, takes_s, within,
+};
 pub use control::{Control, Controls};
 pub(crate) use drone_words::{DroneWords, explained};
 pub use kind::{VehicleKind, Vehicles};

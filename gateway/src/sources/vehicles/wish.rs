@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use access::SessionId;
 use readings::command::CommandId;
+use tello::path::PathError;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -156,6 +157,16 @@ pub enum Refusal {
         /// At which it is landed.
         least_pct: u8,
     },
+    /// Its circle passes where the drone is over the pad, which it does not say.
+    #[error(
+        "a curve over a mission pad can be judged only while that pad is seen{}: fly over it first \
+         (`go` with its number), and look for pads (`mon`)",
+        pad_words(*.0)
+    )]
+    PadUnseen(i32),
+    /// It is no path that the drone flies.
+    #[error("{0}")]
+    NoPath(PathError),
     /// The way would lead farther from the pad than was set.
     #[error(
         "too far from the mission pad: it would lead {reach_cm} cm away, and \
@@ -194,6 +205,14 @@ pub enum Refusal {
 }
 
 /// A major version of the SDK, as people know it.
+/// ` (pad 3)`; nothing where any pad will do.
+fn pad_words(pad: i32) -> String {
+    match pad {
+        1.. => format!(" (pad {pad})"),
+        _ => String::new(),
+    }
+}
+
 fn sdk(major: u8) -> String {
     match major {
         // The first that was published, and the last of that line.

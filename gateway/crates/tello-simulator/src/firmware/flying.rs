@@ -9,11 +9,19 @@ use crate::body::Manoeuvre;
 use crate::floor;
 
 impl Firmware {
+    /// Has it refuse the next manoeuvre that it would begin, as firmware does now and then.
+    pub(crate) fn refuse_next(&mut self) {
+        self.refuses_next = true;
+    }
+
     /// Whether the firmware refuses the path: one that is no path, or over a pad that it
     /// does not see.
     pub(super) fn refuses(&self, listed: &Listed) -> bool {
-        let pad = ["pad", "pad1"].iter().find_map(|name| listed.value(name));
-        path::way(listed).is_err() || (listed.over_pad() && self.pad_for(pad).is_none())
+        match self.pad_for(listed.pad()) {
+            None if listed.over_pad() => true,
+            Some(seen) => path::way(&listed.from_here(seen.position_cm.map(i32::from))).is_err(),
+            None => path::way(listed).is_err(),
+        }
     }
 
     /// The pad in sight that `wanted` names; −1 and −2 name whichever is.
@@ -24,14 +32,15 @@ impl Firmware {
             .then_some(seen)
     }
 
-    /// The manoeuvre of a path: its coordinates count from here, or from a pad. Curves
-    /// over a pad are flown from here: they are told from others by their ends alone.
+    /// The manoeuvre of a path: its coordinates count from here, or from a pad.
     pub(super) fn towards(&self, listed: Listed) -> Manoeuvre {
-        let is_curve = listed.entry().effect == Effect::Flies(Course::Arc);
-        let over = listed.over_pad() && !is_curve;
+        let over = listed.over_pad();
         let Some(seen) = over.then(|| self.pad_for(None)).flatten() else {
             return Manoeuvre::Path(listed);
         };
+        if listed.curves_over_pad() {
+            return Manoeuvre::Path(listed.from_here(seen.position_cm.map(i32::from)));
+        }
         let value = |name| f64::from(listed.value(name).unwrap_or_default()) / 100.0;
         // The pads' arrows point where the drone looked when it started; the room's axes
         // are right, forward, up. A jump ends over the middle of its second pad.

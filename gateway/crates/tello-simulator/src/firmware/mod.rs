@@ -98,6 +98,8 @@ pub struct Firmware {
     moved: bool,
     /// Whether it lies on its back.
     is_over: bool,
+    /// Whether it refuses the next manoeuvre, for no reason that anybody could know.
+    refuses_next: bool,
     /// The network that it was told to join; kept over a restart, as settings are.
     joined: Option<Box<str>>,
     options: Options,
@@ -129,6 +131,7 @@ impl Firmware {
             pads: false,
             moved: false,
             is_over: false,
+            refuses_next: false,
             joined: None,
             options,
         }
@@ -445,6 +448,7 @@ impl Firmware {
         }
         let battery = self.body.battery_pct;
         let refused = match manoeuvre {
+            _ if std::mem::take(&mut self.refuses_next) => Some("error"),
             Manoeuvre::Path(listed) if self.body.motors && self.refuses(&listed) => Some("error"),
             Manoeuvre::Takeoff => {
                 (self.body.motors || self.is_over || battery <= TAKEOFF_REFUSED_PCT)

@@ -367,3 +367,44 @@ fn a_tt_idles_its_motors_on_the_ground_and_answers_by_its_own_controller() {
         Some("unknown command: EXT tof?")
     );
 }
+
+#[test]
+fn a_curve_over_a_pad_is_flown_in_the_pad_s_coordinates() {
+    let mut bench = Bench::ready(Options {
+        sdk: Sdk::V2_0,
+        ..Options::default()
+    });
+    bench.say("mon");
+    bench.say("takeoff");
+    bench.run(6_000);
+    // Half a circle from 80 cm over the pad: its top is 1 m higher, over no point of it.
+    assert_eq!(bench.say("curve 100 0 180 200 0 80 60 m1"), None);
+    let mut highest = 0;
+    for _ in 0..200 {
+        bench.run(50);
+        highest = highest.max(bench.height());
+    }
+    assert_eq!((bench.last_reply(), bench.height()), ("ok", 80));
+    assert_eq!(highest, 180);
+    assert_eq!(
+        bench.say("curve 100 0 180 200 0 80 60 m1").as_deref(),
+        Some("error"),
+        "it sees no pad any more"
+    );
+}
+
+#[test]
+fn it_refuses_once_what_it_is_told_to_refuse() {
+    let mut bench = Bench::flying();
+    bench.drone.refuse_next();
+    assert_eq!(
+        bench.say("battery?").as_deref(),
+        Some("99\r\n"),
+        "no manoeuvre"
+    );
+    assert_eq!(bench.say("up 50").as_deref(), Some("error"));
+    assert_eq!(bench.say("up 50"), None);
+    bench.run(6_000);
+    bench.drone.refuse_next();
+    assert_eq!(bench.say("land").as_deref(), Some("error"));
+}

@@ -37,11 +37,22 @@ const fn choice(
     }
 }
 
-const fn pad(name: &'static str, optional: bool, about: &'static str) -> Parameter {
+/// The pad that coordinates count from, if any.
+const fn over() -> Parameter {
+    Parameter {
+        name: "pad",
+        kind: Kind::Pad { any: true },
+        optional: true,
+        about: OVER,
+    }
+}
+
+/// A pad that is flown to: one with a number.
+const fn pad(name: &'static str, about: &'static str) -> Parameter {
     Parameter {
         name,
-        kind: Kind::Pad,
-        optional,
+        kind: Kind::Pad { any: false },
+        optional: false,
         about,
     }
 }
@@ -50,7 +61,7 @@ const FORWARD: &str = "Forward is positive, backward negative; over a pad, along
 const LEFT: &str = "Left is positive, right negative";
 const UP: &str = "Up is positive, down negative; with a pad, the height over it";
 const OVER: &str =
-    "Mission pad that the coordinates count from: 1–8, −1 any, −2 the nearest (SDK 2.0)";
+    "Mission pad that the coordinates count from: 1–8 (SDK 2.0), −1 any, −2 the nearest (SDK 3.0)";
 
 /// Every command of the table.
 pub const COMMANDS: &[Entry] = &[
@@ -85,7 +96,7 @@ pub const COMMANDS: &[Entry] = &[
                 Unit::CentimetresPerSecond,
                 "Speed on the way",
             ),
-            pad("pad", true, OVER),
+            over(),
         ],
         about: "Fly in a straight line to a point",
     },
@@ -107,7 +118,7 @@ pub const COMMANDS: &[Entry] = &[
                 Unit::CentimetresPerSecond,
                 "Speed on the way",
             ),
-            pad("pad", true, OVER),
+            over(),
         ],
         about: "Fly an arc through a point to another; its radius is 0.5 to 10 m",
     },
@@ -133,12 +144,8 @@ pub const COMMANDS: &[Entry] = &[
                 Unit::Degrees,
                 "Heading over the second pad, from its arrow",
             ),
-            pad(
-                "pad1",
-                false,
-                "Mission pad that the point is counted from: 1–8",
-            ),
-            pad("pad2", false, "Mission pad that is looked for there: 1–8"),
+            pad("pad1", "Mission pad that the point is counted from"),
+            pad("pad2", "Mission pad that is looked for there"),
         ],
         about: "Fly to a point over one mission pad, then over another",
     },

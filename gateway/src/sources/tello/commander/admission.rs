@@ -141,7 +141,7 @@ mod tests {
             battery_pct: Some(50),
             height_cm: Some(120),
             yaw_deg: Some(0),
-            pad_cm: None,
+            pad: None,
         }
     }
 

@@ -100,7 +100,7 @@ impl Bench {
             battery_pct: self.state.map(|state| state.battery_pct).or(Some(80)),
             height_cm: self.state.map(|state| state.height_cm).or(Some(80)),
             yaw_deg: Some(self.yaw_deg),
-            pad_cm: None,
+            pad: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tello::catalog::{Course, Effect};
+use tello::catalog::{Confirmed, Course, Effect};
 use tello::command::{Command, Query};
 
 /// How long a reply may take, and how often the command may be sent; 0: it is
@@ -38,10 +38,14 @@ pub(super) fn patience(command: Command) -> Patience {
             };
             once(found + length_cm / speed_cm_s.unwrap_or(20).max(1))
         }
-        Command::Listed(listed) if listed.entry().effect == Effect::Restarts => Patience {
-            timeout: Duration::ZERO,
-            tries: 0,
-        },
+        Command::Listed(listed)
+            if listed.entry().effect.changes().confirmed == Confirmed::State =>
+        {
+            Patience {
+                timeout: Duration::ZERO,
+                tries: 0,
+            }
+        }
         Command::Rc(_) | Command::Emergency => Patience {
             timeout: Duration::ZERO,
             tries: 0,

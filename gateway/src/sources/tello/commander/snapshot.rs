@@ -7,7 +7,7 @@ use readings::clock::Mono;
 
 use super::super::motion::Motion;
 use super::belief::FRESH_WITHIN;
-use crate::sources::vehicles::LinkState;
+use crate::sources::vehicles::{LinkState, PadPlace};
 
 /// A drone at one moment.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub(in super::super) struct Snapshot {
     /// The newest values, however old: see [`Snapshot::is_fresh`].
     pub(in super::super) battery_pct: Option<u8>,
     pub(in super::super) height_cm: Option<i32>,
-    /// How far it is from the mission pad that it sees, over ground, in cm.
-    pub(in super::super) pad_cm: Option<u32>,
+    /// The mission pad that it sees, and where it is over it, in cm: forward, left, up.
+    pub(in super::super) pad: Option<(u8, [i16; 3])>,
     /// Degrees clockwise.
     pub(in super::super) yaw_deg: Option<i32>,
 }
@@ -36,6 +36,20 @@ impl Snapshot {
     /// The height that a ceiling is judged by; none: the drone does not say.
     pub(super) fn height_under_ceiling_cm(&self) -> Option<i32> {
         self.motion.height_under_ceiling_cm()
+    }
+
+    /// How far it is from the pad that it sees now, over ground, in cm.
+    pub(super) fn pad_cm(&self) -> Option<u32> {
+        let (_, [x, y, _]) = self.pad.filter(|_| self.is_fresh())?;
+        Some(f64::from(x).hypot(f64::from(y)).ceil() as u32)
+    }
+
+    /// Where it is over the pad that it sees now.
+    pub(super) fn pad_place(&self) -> PadPlace {
+        let seen = self.pad.filter(|_| self.is_fresh());
+        seen.map_or(PadPlace::Unseen, |(pad, at_cm)| {
+            PadPlace::Over(pad.into(), at_cm.map(i32::from))
+        })
     }
 
     /// The charge, unless that is an old one.

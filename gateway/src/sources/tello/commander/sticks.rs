@@ -113,6 +113,11 @@ impl Sticks {
         self.held.is_some()
     }
 
+    /// Whether the drone may move by them still: somebody holds them, or they are being centred.
+    pub(super) fn moves(&self) -> bool {
+        self.held.is_some() || self.brake.is_some_and(|brake| brake.over.is_none())
+    }
+
     /// Takes the newest frame, which came in at `at`; who sent it was admitted.
     pub(super) fn take(&mut self, axes: Axes, at: Mono) {
         self.held = Some(Held { axes, at });

@@ -24,8 +24,8 @@ pub(crate) enum Look {
     Fits {
         /// Its channel.
         mhz: u32,
-        /// How well it is heard, in dBm.
-        dbm: i32,
+        /// How well it is heard, in dBm; none: its driver does not say it so.
+        dbm: Option<i32>,
     },
     /// It is not heard: away, or hidden.
     Unheard,
@@ -39,12 +39,14 @@ pub(crate) enum Look {
 
 /// Looks for `ssid` by `interface`.
 pub(crate) async fn look(interface: &str, ssid: &str) -> Look {
-    let mut why = "there is no `iw`".to_owned();
+    let mut why = "`iw` hears no network at all".to_owned();
     // What the adapter heard lately needs no permission, and is better than nothing.
     for scan in [&["scan"] as &[&str], &["scan", "dump"]] {
         match iw(&[&["dev", interface], scan].concat()).await {
-            Ok(text) if text.contains("BSS ") => return judge(&heard(&text), ssid),
-            Ok(_) => {}
+            Ok(text) => match heard(&text) {
+                heard if heard.is_empty() => {}
+                heard => return judge(&heard, ssid),
+            },
             Err(complaint) => why = complaint,
         }
     }
@@ -70,15 +72,48 @@ async fn iw(arguments: &[&str]) -> Result<String, String> {
     Err("there is no `iw`".to_owned())
 }
 
-/// One access point, as `iw` writes it.
+/// One access point, as `iw` writes it; what it does not say is absent, and never zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Heard {
-    ssid: String,
-    mhz: u32,
-    dbm: i32,
+    /// Any bytes; none of a network that hides its name.
+    ssid: Vec<u8>,
+    mhz: Option<u32>,
+    dbm: Option<i32>,
+    /// Whether it says that it encrypts, and whether it says how (WPA).
+    is_private: bool,
+    has_security: bool,
     /// Ways to join it, and ciphers, in `iw`'s words.
     suites: Vec<String>,
     ciphers: Vec<String>,
+}
+
+impl Heard {
+    /// Takes one line of it, without the tab before it.
+    fn take(&mut self, line: &str) {
+        let words = |rest: &str| rest.split_whitespace().map(str::to_owned).collect();
+        // (`45/100` and what else is no number of dBm stays absent; newer ones write `2437.0`.)
+        let number = |rest: &str| rest.split_whitespace().next()?.parse::<f64>().ok();
+        if let Some(rest) = line.strip_prefix("freq:") {
+            self.mhz = number(rest).map(|mhz| mhz as u32);
+        } else if let Some(rest) = line.strip_prefix("signal:") {
+            self.dbm = number(rest).map(|dbm| dbm as i32);
+        } else if let Some(rest) = line.strip_prefix("capability:") {
+            self.is_private = rest.split_whitespace().any(|word| word == "Privacy");
+        } else if let Some(rest) = line.strip_prefix("SSID:") {
+            let name = unescaped(rest.strip_prefix(' ').unwrap_or(rest));
+            // A beacon that hides it may follow an answer that does not.
+            if name.iter().any(|byte| *byte != 0) {
+                self.ssid = name;
+            }
+        } else if self.has_security {
+            let rest = line.trim_start_matches([' ', '\t', '*']);
+            if let Some(suites) = rest.strip_prefix("Authentication suites:") {
+                self.suites.extend::<Vec<String>>(words(suites));
+            } else if let Some(ciphers) = rest.strip_prefix("Pairwise ciphers:") {
+                self.ciphers.extend::<Vec<String>>(words(ciphers));
+            }
+        }
+    }
 }
 
 /// The access points of `iw dev … scan`. What is not known is passed over.
@@ -88,38 +123,53 @@ fn heard(text: &str) -> Vec<Heard> {
     for line in text.lines() {
         if line.starts_with("BSS ") {
             all.push(Heard::default());
+            of_security = false;
             continue;
         }
         let (Some(one), Some(line)) = (all.last_mut(), line.strip_prefix('\t')) else {
             continue;
         };
-        let words = |rest: &str| rest.split_whitespace().map(str::to_owned).collect();
-        if !line.starts_with([' ', '\t']) {
+        let is_part = line.starts_with([' ', '\t']);
+        if !is_part {
             of_security = line.starts_with("RSN:") || line.starts_with("WPA:");
+            one.has_security |= of_security;
         }
-        let number = |rest: &str| rest.split_whitespace().next()?.parse::<f64>().ok();
-        if let Some(rest) = line.strip_prefix("freq:") {
-            one.mhz = number(rest).unwrap_or_default() as u32;
-        } else if let Some(rest) = line.strip_prefix("signal:") {
-            one.dbm = number(rest).unwrap_or_default() as i32;
-        } else if let Some(rest) = line.strip_prefix("SSID:") {
-            one.ssid = rest.strip_prefix(' ').unwrap_or(rest).to_owned();
-        } else if of_security {
-            let rest = line.trim_start_matches([' ', '\t', '*']);
-            if let Some(suites) = rest.strip_prefix("Authentication suites:") {
-                one.suites.extend::<Vec<String>>(words(suites));
-            } else if let Some(ciphers) = rest.strip_prefix("Pairwise ciphers:") {
-                one.ciphers.extend::<Vec<String>>(words(ciphers));
-            }
+        // (Other elements have parts of the same names.)
+        if !is_part || of_security {
+            one.take(line);
         }
     }
     all
 }
 
+/// A name as it is: `iw` writes what is no printable character, a space at an end and a
+/// backslash as `\xHH`.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut name = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = rest
+            .strip_prefix(br"\x")
+            .and_then(|hex| std::str::from_utf8(hex.get(..2)?).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(escaped) => {
+                name.push(escaped);
+                rest = &rest[4..];
+            }
+            None => {
+                name.push(byte);
+                rest = after;
+            }
+        }
+    }
+    name
+}
+
 /// What that says of the network of that name: the best of its access points counts.
 fn judge(heard: &[Heard], ssid: &str) -> Look {
-    let named: Vec<&Heard> = heard.iter().filter(|one| one.ssid == ssid).collect();
-    let on_band = |one: &&&Heard| BAND_MHZ.contains(&one.mhz);
+    let is_named = |one: &&Heard| one.ssid == ssid.as_bytes();
+    let named: Vec<&Heard> = heard.iter().filter(is_named).collect();
+    let on_band = |one: &&&Heard| one.mhz.is_some_and(|mhz| BAND_MHZ.contains(&mhz));
     let joins = |one: &&&Heard| {
         let knows = |words: &[String], known: &[&str]| {
             words.iter().any(|word| known.contains(&word.as_str()))
@@ -127,20 +177,33 @@ fn judge(heard: &[Heard], ssid: &str) -> Look {
         knows(&one.suites, &["PSK"]) && knows(&one.ciphers, &["CCMP", "TKIP"])
     };
     let best = named.iter().filter(on_band).filter(joins);
-    if let Some(best) = best.max_by_key(|one| one.dbm) {
+    if let Some((mhz, dbm)) = best
+        .map(|one| (one.mhz, one.dbm))
+        .max_by_key(|(_, dbm)| *dbm)
+    {
         return Look::Fits {
-            mhz: best.mhz,
-            dbm: best.dbm,
+            mhz: mhz.unwrap_or_default(),
+            dbm,
         };
     }
     match (named.iter().find(on_band), named.first()) {
-        (Some(one), _) if one.suites.is_empty() => Look::Cipher("open".to_owned()),
-        (Some(one), _) => {
-            let (suites, ciphers) = (one.suites.join(" "), one.ciphers.join(" "));
-            Look::Cipher(format!("{suites}, {ciphers}"))
-        }
-        (None, Some(one)) => Look::Band(one.mhz),
+        (Some(one), _) => Look::Cipher(cipher(one)),
+        (None, Some(one)) => match one.mhz {
+            Some(mhz) => Look::Band(mhz),
+            None => Look::NotLooked("`iw` does not say on which channel it is".to_owned()),
+        },
         (None, None) => Look::Unheard,
+    }
+}
+
+/// How a network is joined that the drone does not know how to join.
+fn cipher(one: &Heard) -> String {
+    match (one.has_security, one.is_private) {
+        (false, false) => "open".to_owned(),
+        (false, true) => "of WEP, or of a kind that it does not say".to_owned(),
+        // What an access point leaves out is this (IEEE 802.11).
+        _ if one.suites.is_empty() => "IEEE 802.1X".to_owned(),
+        _ => format!("{}, {}", one.suites.join(" "), one.ciphers.join(" ")),
     }
 }
 
@@ -198,7 +261,7 @@ BSS 02:00:00:00:04:00(on wlan1)
         let look = |ssid| judge(&heard, ssid);
         let fits = Look::Fits {
             mhz: 2437,
-            dbm: -71,
+            dbm: Some(-71),
         };
         assert_eq!(look("site"), fits, "the one that the drone can hear");
         assert_eq!(look("new"), Look::Cipher("SAE, CCMP".into()));
@@ -206,6 +269,85 @@ BSS 02:00:00:00:04:00(on wlan1)
         assert_eq!(look("fast"), Look::Band(5200));
         assert_eq!(look("away"), Look::Unheard);
         assert!(super::heard("rubbish\n\tSSID: x\n").is_empty());
+    }
+
+    /// Networks as drivers and access points write them that leave things out.
+    const SPARSE: &str = "BSS 02:00:00:00:05:00(on wlan1)
+\tlast seen: 710.456s [boottime]
+\tfreq: 2412
+\tcapability: ESS Privacy ShortPreamble (0x0431)
+\tsignal: 45/100
+\tlast seen: 0 ms ago
+\tInformation elements from Probe response frame:
+\tSSID: back\\x5cslash\\x20
+\tRSN:\t * Version: 1
+\t\t * Group cipher: CCMP
+\t\t * Pairwise ciphers: CCMP
+\t\t * Authentication suites: PSK
+\tBSS Load:
+\t\t * station count: 0
+\tInformation elements from Beacon frame:
+\tSSID: \\x00\\x00\\x00
+BSS 02:00:00:00:05:01(on wlan1)
+\tfreq: 2417
+\tcapability: ESS Privacy (0x0011)
+\tSSID: old
+BSS 02:00:00:00:05:02(on wlan1)
+\tfreq: 2422
+\tSSID: company
+\tRSN:\t * Version: 1
+\t\t * Group cipher: CCMP
+\t\t * Pairwise ciphers: CCMP
+BSS 02:00:00:00:05:03(on wlan1)
+\tSSID: nowhere
+BSS 02:00:00:00:05:04(on wlan1)
+\tfreq: 2412
+\tsignal: -30.00 dBm
+\tSSID:
+\tWPS:\t * Version: 1.0
+\t\t * Authentication suites: PSK
+";
+
+    #[test]
+    fn what_is_not_said_is_absent_and_names_are_what_they_are() {
+        let heard = heard(SPARSE);
+        let look = |ssid| judge(&heard, ssid);
+        let fits = Look::Fits {
+            mhz: 2412,
+            dbm: None,
+        };
+        assert_eq!(
+            look("back\\slash "),
+            fits,
+            "a hidden beacon takes no name away"
+        );
+        assert!(matches!(look("old"), Look::Cipher(how) if how.contains("WEP")));
+        assert_eq!(look("company"), Look::Cipher("IEEE 802.1X".into()));
+        assert!(matches!(look("nowhere"), Look::NotLooked(why) if why.contains("channel")));
+        assert_eq!(
+            look(""),
+            Look::Cipher("open".into()),
+            "the parts of WPS are none of its"
+        );
+        assert_eq!(look("away"), Look::Unheard);
+        // What is heard with a strength is better than what is heard without.
+        let twice = super::heard(&format!(
+            "{SPARSE}{}",
+            SPARSE
+                .replace("45/100", "-80.00 dBm")
+                .replace("2412", "2462")
+        ));
+        let fits = Look::Fits {
+            mhz: 2462,
+            dbm: Some(-80),
+        };
+        assert_eq!(judge(&twice, "back\\slash "), fits);
+        assert!(super::heard("").is_empty());
+        for text in ["", "plain", r"\x4", r"\xzz", r"a\x41b"] {
+            let plain = unescaped(text);
+            let wanted = text.replace(r"\x41", "A");
+            assert_eq!(plain, wanted.as_bytes(), "{text}");
+        }
     }
 
     #[tokio::test]

@@ -165,7 +165,7 @@ impl<W: Wire> LinkTask<W> {
             let pause = self.look().await;
             tokio::select! {
                 biased;
-                () = self.cancel.cancelled() => return,
+                () = self.cancel.cancelled() => return self.part().await,
                 _ = wanted.changed() => {
                     if !*wanted.borrow_and_update() {
                         let out = self.executor.release(&self.snapshot());
@@ -188,6 +188,15 @@ impl<W: Wire> LinkTask<W> {
                 },
                 () = sleep(pause) => {}
             }
+        }
+    }
+
+    /// The last that is sent to a drone as the gateway ends.
+    async fn part(&mut self) {
+        for (after, command) in self.executor.parting() {
+            sleep(after).await;
+            // Nobody is left who could do more about a failure.
+            let _ = self.port.send(&written(command)).await;
         }
     }
 
@@ -307,10 +316,7 @@ impl<W: Wire> LinkTask<W> {
             battery_pct: live.state().battery_pct,
             height_cm: live.state().height_cm,
             yaw_deg: live.state().yaw_deg.map(i32::from),
-            pad_cm: live
-                .state()
-                .seen_pad()
-                .map(|(_, [x, y, _])| f64::from(x).hypot(f64::from(y)).ceil() as u32),
+            pad: live.state().seen_pad(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::CommandExecutor;
 use super::kinds::flies;
 use super::ticket::Ticket;
 use crate::sources::vehicles::{
-    Aim, Bounds, MIN_MOVE_CM, Operator, Refusal, TAKEOFF_HEIGHT_CM, boot_ms,
+    Aim, Bounds, MIN_MOVE_CM, Operator, PadPlace, Refusal, TAKEOFF_HEIGHT_CM, boot_ms,
 };
 
 /// When a command is judged: the reasons are the same, the drone is not.
@@ -119,8 +119,12 @@ impl CommandExecutor {
                 height_limit_cm: self.guard.policy().height_limit_cm,
                 battery_pct: about.battery_now_pct(),
                 land_battery_pct: self.guard.policy().land_battery_pct,
-                pad_cm: about.pad_cm.filter(|_| about.is_fresh()),
+                pad_cm: about.pad_cm(),
                 pad_limit_cm: self.guard.policy().pad_limit_cm,
+                pad_place: match moment {
+                    Moment::Asked => PadPlace::Later,
+                    Moment::Leaves => about.pad_place(),
+                },
             },
             stopped: flies(command).then(|| self.takeoff.stopped()).flatten(),
             mistaken: self.mistaken.clone(),

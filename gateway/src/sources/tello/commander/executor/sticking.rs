@@ -3,6 +3,8 @@
 //! A mode, from the first frame that is taken to a second without one, is reported as one
 //! command: thirty a second would be no record of anything.
 
+use std::time::Duration;
+
 use tello::command::Command;
 
 use super::super::StickFrame;
@@ -13,6 +15,10 @@ use super::super::todo::Todo;
 use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR};
 use crate::sources::vehicles::{CEILING_CM, Operator, Outcome, Phase, Refusal, linked};
 use readings::clock::Mono;
+
+/// Between two of the last that is sent: long enough for another moment of the radio, and
+/// too short for anybody to wait for.
+const PARTING_GAP: Duration = Duration::from_millis(20);
 
 impl CommandExecutor {
     /// Takes the newest frame, or not; why not is told once for as long as it stays so.
@@ -102,6 +108,16 @@ impl CommandExecutor {
             None if command.is_manoeuvre() => self.sticks.end(),
             None => {}
         }
+    }
+
+    /// What is sent as the gateway ends, each after so long: centred sticks, where somebody
+    /// flies by them. The drone would go on by the last frame that it heard; nothing answers,
+    /// so there are several, in case one is lost.
+    pub(in super::super::super) fn parting(
+        &self,
+    ) -> impl Iterator<Item = (Duration, Command)> + use<> {
+        let times = if self.sticks.moves() { 3 } else { 0 };
+        (0..times).map(|again| (PARTING_GAP * again.min(1), Command::Rc(CENTRED)))
     }
 
     /// What the sticks ask for now, as far as the limits let it.

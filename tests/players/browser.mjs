@@ -1,7 +1,7 @@
 // A browser's <video> and <img>: a page of the gateway shows a drone's camera, by the
 // cookie of whoever signed in.
 //
-//   browser.js URL KEY PATH PICTURES     PATH without its .mp4 or .mjpeg
+//   browser.mjs URL KEY PATH PICTURES     PATH without its .mp4 or .mjpeg
 
 import { launch, person, signIn } from '../browser/world.js';
 
