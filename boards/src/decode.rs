@@ -83,6 +83,8 @@ pub(crate) enum Decode {
     Charge { volts: Linear, curve: Curve },
     /// The file and those beside it, see [`percent_left`].
     Share,
+    /// `capacity` of a battery, or what is read instead of one that never reads.
+    Capacity,
     /// `capacity_level` of a battery as a share: a gauge that says no more.
     Level,
     /// The flag is set when a current in milliamperes, times `sign`, is more than noise.
@@ -155,6 +157,9 @@ impl Decode {
             },
             Decode::Charge { volts, curve } => curve.percent_if_any(volts.apply(bytes)?),
             Decode::Share => percent_left(bytes),
+            // What is read instead begins with an end of line, which no number does.
+            Decode::Capacity if bytes.starts_with(b"\n") => left_instead(bytes),
+            Decode::Capacity => decimal(bytes),
             Decode::Level => level(bytes),
             Decode::OneWire => one_wire(bytes),
             Decode::Flowing { sign } => Ok(flag(decimal(bytes)? * sign > IDLE_MA)),
@@ -207,6 +212,11 @@ fn health(bytes: &[u8]) -> Result<f64, Absence> {
     }
     let well = ["Good", "Warm", "Cool"];
     word_flag(bytes, |text| !well.iter().any(|word| is_word(text, word)))
+}
+
+/// The charge of a battery whose gauge gives no number of percent: a share, or a level.
+pub(crate) fn left_instead(bytes: &[u8]) -> Result<f64, Absence> {
+    percent_left(bytes).or_else(|why| level(bytes).map_err(|_| why))
 }
 
 /// The words of the kernel's `capacity_level`, as shares on either side of the limits that

@@ -82,6 +82,8 @@ pub(crate) struct Found {
     pub(crate) origin: Origin,
     /// Files in the same directory that are read behind the source.
     pub(crate) beside: Vec<String>,
+    /// Files there that are read while the source has never been read, the best first.
+    pub(crate) instead: Vec<Vec<String>>,
     /// Files that say whether the source means anything.
     pub(crate) gates: Vec<(String, GateKind)>,
     pub(crate) sensors: Vec<(Sensor, Decode)>,
@@ -401,6 +403,7 @@ impl Search<'_> {
             period_ms,
             origin,
             beside: Vec::new(),
+            instead: Vec::new(),
             gates: Vec::new(),
             sensors,
         });

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Mode, OFlags, open, stat};
 use rustix::io::{Errno, pread, read};
 
+use crate::decode::left_instead;
 use crate::discover::Origin;
 use crate::gate::Gate;
 use crate::readers::Work;
@@ -29,6 +30,10 @@ pub(crate) struct Source {
     origin: Origin,
     /// What is read behind it: its numbers mean nothing without.
     beside: Vec<PathBuf>,
+    /// What is read while the file itself has never been read, the best first: each a file
+    /// and those behind it. A driver may show a file that its chip does not fill.
+    instead: Vec<Vec<PathBuf>>,
+    has_read: bool,
     /// What says whether the file means anything: each may close it.
     gates: Vec<Gate>,
 }
@@ -54,6 +59,8 @@ impl Source {
             file: None,
             origin,
             beside: Vec::new(),
+            instead: Vec::new(),
+            has_read: false,
             gates,
         }
     }
@@ -61,6 +68,12 @@ impl Source {
     /// The same, with files that are read behind it.
     pub(crate) fn with(mut self, beside: Vec<PathBuf>) -> Self {
         self.beside = beside;
+        self
+    }
+
+    /// The same, with what is read while the file itself has never been read.
+    pub(crate) fn or_instead(mut self, instead: Vec<Vec<PathBuf>>) -> Self {
+        self.instead = instead;
         self
     }
 
@@ -88,13 +101,34 @@ impl Source {
             Origin::Marker => stat(&self.path).map(|_| 0),
             Origin::Kernel(question) => question.ask(buffer),
             Origin::File => {
-                let mut length = self.read_file(buffer)?;
+                let mut length = match self.read_file(buffer) {
+                    Ok(length) => length,
+                    Err(errno) => return self.read_instead(errno, buffer),
+                };
+                self.has_read = true;
                 for path in &self.beside {
                     length = append(path, buffer, length);
                 }
                 Ok(length)
             }
         }
+    }
+
+    /// One failure of a file that was read before is no reason to believe another one: a
+    /// value would jump between two models of one battery. Nor is a device that is gone.
+    fn read_instead(&self, errno: Errno, buffer: &mut [u8; BUFFER_BYTES]) -> Result<usize, Errno> {
+        if self.has_read || Absence::of(errno) == Absence::Vanished {
+            return Err(errno);
+        }
+        for files in &self.instead {
+            let length = files
+                .iter()
+                .fold(0, |length, path| append(path, buffer, length));
+            if left_instead(&buffer[..length]).is_ok() {
+                return Ok(length);
+            }
+        }
+        Err(errno)
     }
 
     fn read_file(&mut self, buffer: &mut [u8; BUFFER_BYTES]) -> Result<usize, Errno> {

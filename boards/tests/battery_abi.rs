@@ -205,3 +205,32 @@ fn a_place_without_a_voltage_is_no_empty_battery() {
     let put_in = empty.after(&[("voltage_now", "3300000"), ("present", "1")]);
     assert_eq!(put_in.value(), Some(5.0));
 }
+
+/// A driver shows a file that its chip does not fill. (A directory stands for it: nothing
+/// reads one.)
+#[test]
+fn a_capacity_that_never_reads_is_as_none() {
+    let energy = [("energy_now", "20000000"), ("energy_full", "50000000")];
+    let charge = [("charge_now", "3000000"), ("charge_full", "5000000")];
+    let level = [("capacity_level", "Low")];
+    let all = [&energy[..], &charge, &level].concat();
+    for (from, percent) in [(0, Some(40.0)), (2, Some(60.0)), (4, Some(15.0)), (5, None)] {
+        let mut battery = Battery::of(&[]);
+        let battery_dir = battery.dir.path().join(BATTERY);
+        fs::create_dir(battery_dir.join("capacity")).expect("directory");
+        for (file, text) in &all[from..] {
+            put(battery.dir.path(), file, text);
+        }
+        let board = Board::open(battery.dir.path(), None).expect("board");
+        battery.board = board.read_inline();
+        let told = battery.after(&[]);
+        assert_eq!(told.value(), percent, "{:?}: {told:?}", &all[from..]);
+        // The gauge has learned it.
+        fs::remove_dir(battery_dir.join("capacity")).expect("removed");
+        assert_eq!(battery.after(&[("capacity", "52")]).value(), Some(52.0));
+        // One failure of what was read before is no reason to believe another.
+        fs::remove_file(battery_dir.join("capacity")).expect("removed");
+        fs::create_dir(battery_dir.join("capacity")).expect("directory");
+        assert_eq!(battery.after(&[]).value(), None);
+    }
+}

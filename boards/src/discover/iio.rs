@@ -105,14 +105,14 @@ impl<'a> Input<'a> {
     /// A channel's own scale or offset, else the one its type shares:
     /// `in_voltage0-voltage1_scale`, `in_voltage-voltage_scale`, `in_voltage_scale`.
     fn constant(&self, search: &Search, item: &str) -> Option<f64> {
-        let shared: String = self.stem.chars().filter(|c| !c.is_ascii_digit()).collect();
-        [self.stem, shared.as_str(), self.kind]
-            .iter()
-            .find_map(|of| {
-                search
-                    .tree
-                    .number(&format!("{}/in_{of}_{item}", self.chip.path))
-            })
+        // A mean is in the steps of its channel: `in_voltage0_mean_raw`.
+        let own = self.stem.strip_suffix("_mean").unwrap_or(self.stem);
+        let shared: String = own.chars().filter(|c| !c.is_ascii_digit()).collect();
+        [own, shared.as_str(), self.kind].iter().find_map(|of| {
+            search
+                .tree
+                .number(&format!("{}/in_{of}_{item}", self.chip.path))
+        })
     }
 
     /// What the driver calls it; NVIDIA's kernel has names of rails.

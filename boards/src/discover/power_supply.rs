@@ -58,7 +58,7 @@ const ATTRIBUTES: [Attribute; 12] = [
         BATTERY,
         Quantity::Percent,
         (Role::CompanionBattery, Role::Other),
-        Decode::UNIT,
+        Decode::Capacity,
     ),
     attribute(
         ("voltage_now", "voltage"),
@@ -379,6 +379,13 @@ impl Supply {
             let cells = GateKind::Cells(cells(search, self).unwrap_or(1));
             search.gate_last(&source, self.file("voltage_now"), cells);
             search.gate_last(&source, self.file("status"), GateKind::Full);
+            if file == "capacity" {
+                let instead = share::instead(search, self);
+                let last = search.result.found.last_mut();
+                if let Some(found) = last.filter(|found| found.source == source) {
+                    found.instead = instead;
+                }
+            }
             for counted in share::counted(search, self, file) {
                 search.gate_last(&source, counted, GateKind::Counted);
             }

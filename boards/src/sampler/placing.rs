@@ -128,9 +128,15 @@ impl Sensors {
             .probes
             .iter()
             .position(|probe| probe.identity == found.identity);
-        let beside = found.beside.iter().map(|file| path.with_file_name(file));
-        let beside = beside.collect();
-        let source = Source::new(path, self.tree.handles(), found.origin, gates).with(beside);
+        let there = |files: &Vec<String>| {
+            let files = files.iter();
+            files.map(|file| path.with_file_name(file)).collect()
+        };
+        let beside = there(&found.beside);
+        let instead = found.instead.iter().map(there).collect();
+        let source = Source::new(path, self.tree.handles(), found.origin, gates)
+            .with(beside)
+            .or_instead(instead);
         if let Some(at) = known {
             let moved = self.probes[at].found_at(now_ms, &found.bus, source);
             let renamed = self.take_meaning(at, &found.sensors);

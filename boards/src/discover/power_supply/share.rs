@@ -26,30 +26,44 @@ pub(super) fn look(search: &mut Search, supply: &Supply) -> bool {
     if !supply.battery || search.tree.exists(&supply.file("capacity")) {
         return true;
     }
-    for what in COUNTED {
-        let exists = |file: &str| search.tree.exists(&supply.file(&format!("{what}_{file}")));
-        let mut amounts = ["now", "avg"].into_iter();
-        let Some(amount) = amounts.find(|file| exists(file)) else {
-            continue;
-        };
-        if !exists("full") && !exists("full_design") {
-            continue;
-        }
-        let source = format!("{what}_{amount}");
-        let draft = supply
-            .charge("charge", Decode::Share)
-            .label(format!("{}, charge", supply.label));
-        supply.add(search, &source, draft);
-        let last = search.result.found.last_mut();
-        if let Some(found) = last.filter(|found| found.source == supply.file(&source)) {
-            // As `percent_left` takes them. Another battery in the same place holds more,
-            // or less: they are read anew with each sample.
-            let beside = ["full", "full_design", "empty"];
-            found.beside = beside.map(|file| format!("{what}_{file}")).into();
-        }
-        return true;
+    let Some(files) = told(search, supply).next() else {
+        return false;
+    };
+    let [source, beside @ ..] = files.as_slice() else {
+        return false;
+    };
+    let draft = supply
+        .charge("charge", Decode::Share)
+        .label(format!("{}, charge", supply.label));
+    supply.add(search, source, draft);
+    let last = search.result.found.last_mut();
+    if let Some(found) = last.filter(|found| found.source == supply.file(source)) {
+        // Another battery in the same place holds more, or less: they are read anew with
+        // each sample.
+        found.beside = beside.to_vec();
     }
-    false
+    true
+}
+
+/// What is read while a `capacity` that is there has never been read: what would be, were
+/// it not there.
+pub(super) fn instead(search: &Search, supply: &Supply) -> Vec<Vec<String>> {
+    let level = "capacity_level".to_owned();
+    let level = search.tree.is_file(&supply.file(&level)).then_some(level);
+    told(search, supply)
+        .chain(level.map(|level| vec![level]))
+        .collect()
+}
+
+/// The files of each amount that the gauge tells, as `percent_left` takes them.
+fn told(search: &Search, supply: &Supply) -> impl Iterator<Item = Vec<String>> {
+    COUNTED.into_iter().filter_map(|what| {
+        let file = |part: &str| format!("{what}_{part}");
+        let exists = |part: &str| search.tree.exists(&supply.file(&file(part)));
+        let amount = ["now", "avg"].into_iter().find(|part| exists(part))?;
+        let is_known = exists("full") || exists("full_design");
+        is_known.then(|| [amount, "full", "full_design", "empty"].map(file).into())
+    })
 }
 
 /// The files that a charge, read from `file`, must not contradict.

@@ -99,7 +99,10 @@ pub(super) fn missing<'a>(
             | Freshness::Absent(Absence::Unavailable(_) | Absence::NotYetRead)
             | Freshness::Stale { why: None, .. } => None,
             Freshness::Absent(why) | Freshness::Stale { why: Some(why), .. } => {
-                let is_faulty = why.is_fault() && MISSED.contains(&group.mapping.metric);
+                let metric = group.mapping.metric;
+                // The hottest place may be where the one is that says what cannot be.
+                let is_told_alone = MISSED.contains(&metric) || metric == Metric::Temperature;
+                let is_faulty = why.is_fault() && is_told_alone;
                 (is_told || is_faulty).then_some((*index, why))
             }
         }

@@ -13,6 +13,9 @@ use store::Store;
 use super::*;
 use crate::alerts::StoreJournal;
 
+#[path = "faulty_tests.rs"]
+mod faulty;
+
 const CHIP: &str = "sys/class/hwmon/hwmon0";
 
 struct Bench {
