@@ -97,6 +97,5 @@ async fn what_lifts_and_moves_is_for_all_or_for_none() -> anyhow::Result<()> {
         (u16::from(answer.status), answer)
     };
     assert_eq!(status, 404);
-    assert!(gateway.output().contains("group pair: land: d2 "));
-    Ok(())
+    gateway.says("group pair: land: d2 ").await
 }

@@ -209,11 +209,11 @@ async fn flown(
         ("left 50", "land" | "hover") => assert!(told_them("right 50") <= 1, "{theirs:?}: {about}"),
         _ => assert_eq!(told_them("right 50"), of_other, "{theirs:?}: {about}"),
     }
-    assert_eq!(
-        theirs.last().map(String::as_str),
-        Some("land"),
-        "{theirs:?}: {about}"
-    );
+    // (Where the first refused its take-off, the other may not have been told to make one.)
+    if told != "takeoff" || told_them("takeoff") > 0 {
+        let last = theirs.last().map(String::as_str);
+        assert_eq!(last, Some("land"), "{theirs:?}: {about}");
+    }
     Ok(())
 }
 
@@ -221,9 +221,7 @@ async fn at_each_step(on_failure: &'static str) -> anyhow::Result<()> {
     let scene = Scene::new().await?;
     let pairs = (0..STEPS.len()).map(|pair| judge(scene.clone(), on_failure, pair));
     futures_util::future::try_join_all(pairs).await?;
-    let output = scene.gateway.output();
-    assert!(output.contains(&format!("({on_failure}): ")), "{output}");
-    Ok(())
+    scene.gateway.says(&format!("({on_failure}): ")).await
 }
 
 #[tokio::test]

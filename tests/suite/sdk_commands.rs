@@ -267,6 +267,5 @@ async fn whoever_stands_at_the_board_flies_by_the_command_line() -> anyhow::Resu
     assert!(done, "{said}");
     let obeyed = drones.obeyed().join("\n");
     assert!(obeyed.contains("go 100 0 -20 100"), "{obeyed}");
-    assert!(gateway.output().contains("d2: go 100 0 -20 100, command "));
-    Ok(())
+    gateway.says("d2: go 100 0 -20 100, command ").await
 }

@@ -111,6 +111,18 @@ impl Gateway {
         std::fs::read_to_string(&self.output).unwrap_or_default()
     }
 
+    /// Waits until `words` stand in its output: a line may come after the answer that it is
+    /// about.
+    ///
+    /// # Errors
+    /// They never do.
+    pub async fn says(&self, words: &str) -> anyhow::Result<()> {
+        crate::eventually(words, || async {
+            Ok(self.output().contains(words).then_some(()))
+        })
+        .await
+    }
+
     /// The file with that output.
     #[must_use]
     pub fn output_file(&self) -> &Path {
