@@ -88,6 +88,37 @@ async function flying({ browser, gateway, who }) {
   return me;
 }
 
+/** Who is quicker than the socket flies as this page all the same, and is not told of sessions. */
+async function tooSoon({ browser, gateway, who }) {
+  const me = await person(browser, { ...who, url: gateway.url });
+  const { page, t } = me;
+  let release;
+  const released = new Promise((resolve) => {
+    release = resolve;
+  });
+  await page.routeWebSocket(/\/ws\?/, async (socket) => {
+    await released;
+    socket.connectToServer();
+  });
+  await page.reload();
+  // What is shown is of now, and the gateway knows nothing of a socket yet.
+  await signIn(me);
+  const flyers = async () => (await gateway.ask('/api/drones/drone_001/status')).control?.session;
+  const sent = [];
+  page.on('request', (request) => request.method() === 'POST' && sent.push(new URL(request.url()).pathname));
+  await card(me).getByRole('link', { name: DRONE }).click();
+  await page.getByRole('button', { name: t('control.take') }).click();
+  const busy = page.locator('[aria-busy=true]');
+  await page.getByRole('alert').or(busy).first().waitFor();
+  assert.deepEqual([await page.getByRole('alert').count(), sent], [0, []], 'it waits, and nothing failed');
+  release();
+  await page.getByRole('button', { name: t('way.sticks'), exact: true }).waitFor();
+  assert.equal(await flyers(), await page.evaluate(() => sessionStorage.getItem('flyer')));
+  await page.getByRole('button', { name: t('control.give') }).click();
+  await until('nobody has control', async () => !(await flyers()));
+  return me;
+}
+
 /** Sticks move the drone while a thumb holds them, and what ends that ends it at once. */
 async function sticks({ browser, gateway, who }) {
   const me = await person(browser, { ...who, url: gateway.url });
@@ -836,6 +867,7 @@ export const FLOWS = {
   fleet,
   signingIn,
   flying,
+  tooSoon,
   sticks,
   everythingDown,
   alerts,

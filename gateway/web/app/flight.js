@@ -4,7 +4,7 @@
 import { effect, signal } from '../vendor/signals.js';
 import { act, mend, say, tellFailure } from './acts.js';
 import { ask, Failure, post } from './api.js';
-import { whenCommanded } from './live.js';
+import { asFlyer, whenCommanded } from './live.js';
 import { drones, names, nowMs } from './state.js';
 import { of, t } from './words.js';
 
@@ -55,6 +55,7 @@ export async function fly(id, command, body, { isForSafety = false } = {}) {
     /** @type {any} */
     let told;
     try {
+      await asFlyer(command);
       told = await post(`/api/drones/${encodeURIComponent(id)}/${command}`, body);
     } catch (error) {
       wished(id, null);
@@ -77,6 +78,7 @@ export const control = (id, takes) =>
     `${id}/control`,
     () => `${nameOf(id)}: ${t(takes ? 'control.take' : 'control.give')}`,
     async () => {
+      await asFlyer();
       await ask(`/api/drones/${encodeURIComponent(id)}/control`, { method: takes ? 'POST' : 'DELETE' });
       say(`${nameOf(id)}: ${t(takes ? 'control.mine' : 'control.given')}`);
     },

@@ -8,6 +8,7 @@ import { ask, Failure, inWords, post } from './api.js';
 import { checks, isMine, stateWord } from './drone-parts.js';
 import { quantity } from './format.js';
 import { html } from './html.js';
+import { asFlyer } from './live.js';
 import { bySubject, refusalsOf } from './order.js';
 import { Button, Dialog } from './parts.js';
 import { alerts, drones, may, names } from './state.js';
@@ -32,6 +33,7 @@ async function order(group, word, body) {
   let results = null;
   const title = () => `${group.id}: ${of('command', word)}`;
   await act(`group/${word}`, title, async () => {
+    await asFlyer(word);
     try {
       const told = await post(`/api/groups/${encodeURIComponent(group.id)}/${word}`, body);
       results = told.results.map((/** @type {any} */ { drone_id: id, result, message }) => ({
@@ -60,6 +62,7 @@ const control = (members, takes) =>
     'group/control',
     () => t(takes ? 'group.take' : 'group.give'),
     async () => {
+      await asFlyer();
       for (const { id } of members)
         await ask(`/api/drones/${encodeURIComponent(id)}/control`, { method: takes ? 'POST' : 'DELETE' });
       say(t(takes ? 'group.taken' : 'control.given'));

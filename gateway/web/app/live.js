@@ -1,7 +1,7 @@
 // The live data: one WebSocket, and questions beside it for what it does not tell. It
 // comes back by itself after anything: a restart, a cut network, a phone that slept.
 
-import { ask, credentials, post, send, whenDenied } from './api.js';
+import { ask, credentials, Failure, post, send, whenDenied } from './api.js';
 import { forget } from './session.js';
 import {
   alerts,
@@ -54,6 +54,24 @@ function isFlyer(id) {
   [credentials.flyer, flyer.value] = [id, id];
   if (id) globalThis.sessionStorage?.setItem(FLYER, id);
   else globalThis.sessionStorage?.removeItem(FLYER);
+}
+
+/** How long the first connection may take before somebody is told that it does not come. */
+const FLYER_WITHIN_MS = 8000;
+/** What brings a drone down asks nobody who it is. */
+const DOWN = new Set(['land', 'stop', 'emergency']);
+
+/**
+ * Waits until the gateway knows this page as a flyer. What is shown may be of now before the
+ * socket is there: a take-off sent then would be nobody's, and no one missed who began it.
+ * @param {string} [command] what is about to be sent
+ */
+export async function asFlyer(command = '') {
+  const end = nowMs() + FLYER_WITHIN_MS;
+  while (!credentials.flyer && !DOWN.has(command)) {
+    if (nowMs() > end) throw new Failure('offline');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** Called with each alert that was not known. @type {(alert: import('./state.js').Alert) => void} */

@@ -7,7 +7,7 @@ import { actor } from './alert-words.js';
 import { isMine } from './drone-parts.js';
 import { control } from './flight.js';
 import { html } from './html.js';
-import { Dialog } from './parts.js';
+import { Button, Dialog } from './parts.js';
 import { may, nowMs, OLD_AFTER_MS } from './state.js';
 import { Steps } from './steps.js';
 import { Sticks, sticksAnew } from './sticks.js';
@@ -21,13 +21,15 @@ const way = signal(globalThis.localStorage?.getItem(STORED) === 'sticks' ? 'stic
 export function Pilot({ drone }) {
   const [isTaken, setTaken] = useState(false);
   const [isAsking, setAsking] = useState(false);
+  const busyKey = `${drone.id}/control`;
   const takenAt = useRef(0);
+  const wasMine = useRef(false);
   const still = useRef(() => {});
   const take = async () => {
     setAsking(false);
     if (!(await control(drone.id, true))) return;
     sticksAnew();
-    takenAt.current = nowMs();
+    [takenAt.current, wasMine.current] = [nowMs(), false];
     setTaken(true);
   };
   const letGo = () => {
@@ -59,8 +61,11 @@ export function Pilot({ drone }) {
     };
   }, [isTaken, drone.id]);
   useEffect(() => () => still.current(), []);
-  // Somebody else took it: what is pressed here would be refused.
-  const isLost = isTaken && drone.toldAt > takenAt.current + OLD_AFTER_MS / 3 && !isMine(drone);
+  if (isMine(drone)) wasMine.current = true;
+  // Somebody else took it: what is pressed here would be refused. (What was said before control
+  // was taken may be heard after; a busy gateway says it late.)
+  const patienceMs = wasMine.current ? OLD_AFTER_MS / 3 : OLD_AFTER_MS;
+  const isLost = isTaken && drone.toldAt > takenAt.current + patienceMs && !isMine(drone);
   useEffect(() => {
     if (isLost) letGo();
   }, [isLost]);
@@ -72,8 +77,8 @@ export function Pilot({ drone }) {
   const Way = WAYS[/** @type {keyof typeof WAYS} */ (way.value)];
   return html`<section class="panel" aria-label=${t('pilot')}>
     <div class="row between"><h2>${t('pilot')}</h2>
-      <div class="row">${isTaken ? null : html`<button type="button" class="primary" onClick=${other ? () => setAsking(true) : take}>${t(isHeld ? 'control.steer' : 'control.take')}</button>`}
-        ${isTaken || isHeld ? html`<button type="button" onClick=${give}>${t('control.give')}</button>` : null}</div></div>
+      <div class="row">${isTaken ? null : html`<${Button} busyKey=${busyKey} class="primary" onClick=${other ? () => setAsking(true) : take}>${t(isHeld ? 'control.steer' : 'control.take')}<//>`}
+        ${isTaken || isHeld ? html`<${Button} busyKey=${busyKey} onClick=${give}>${t('control.give')}<//>` : null}</div></div>
     ${other && !isTaken ? html`<p class="note">${t('control.by', { name: other })}</p>` : null}
     ${
       isTaken
