@@ -82,8 +82,11 @@ function sound(level) {
 export function call(level, text) {
   if (rank(level) < rank(FROM)) return;
   const { sound: loud, vibration, notification } = wishes.value;
-  if (loud && 'AudioContext' in globalThis) sound(level);
-  if (vibration && navigator.vibrate) navigator.vibrate(rank(level) >= rank('error') ? [300, 100, 300] : [200]);
+  // A page that nobody touched yet is not heard, says the browser: nor later, of what was before.
+  const isTouched = navigator.userActivation?.hasBeenActive ?? true;
+  if (loud && isTouched && 'AudioContext' in globalThis) sound(level);
+  if (vibration && isTouched && navigator.vibrate)
+    navigator.vibrate(rank(level) >= rank('error') ? [300, 100, 300] : [200]);
   if (notification && 'Notification' in globalThis && Notification.permission === 'granted' && document.hidden) {
     try {
       new Notification(gatewayName(), { body: text, tag: text, icon: '/static/icon-192.png' });
