@@ -50,7 +50,7 @@ mod world;
 
 pub use alerts::StoreJournal;
 pub use cache::{CAPACITY, Cache, MAX_VALUE_BYTES};
-pub use cli::main;
+pub use cli::{main, run};
 pub use config::Loaded;
 pub use performance::{Host, Performance, RouteId};
 pub use sources::tello::readings_of;

@@ -54,6 +54,7 @@ mod state;
 mod status;
 mod update;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -82,7 +83,12 @@ const EXIT_FINDINGS: u8 = 3;
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    match dispatch(Cli::parse().command) {
+    run(std::env::args_os())
+}
+
+/// The same with these arguments, its own name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match dispatch(Cli::parse_from(arguments).command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
