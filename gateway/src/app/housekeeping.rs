@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::clock_watch::{self, ClockWatch};
+use super::heap::{self, Heap};
 use super::loss;
 use crate::mutes::Mutes;
 use crate::networks;
@@ -86,6 +87,16 @@ pub(super) fn spawn(
             limiter.attach(attached.iter().map(|network| network.parts()).collect());
             access.attach(attached);
         })
+    });
+    keep_process(supervisor, stop);
+}
+
+/// What the process does for itself.
+fn keep_process(supervisor: &Supervisor, stop: &CancellationToken) {
+    let until = stop.clone();
+    supervisor.keep("freed memory", None, move || {
+        let mut heap = Heap::default();
+        every(heap::LOOK_EVERY, until.clone(), move || heap.look())
     });
     if let Some(period) = sd_notify::watchdog_enabled() {
         let until = stop.clone();

@@ -11,6 +11,7 @@ mod control_socket;
 mod core;
 mod edges;
 mod guard_audit;
+mod heap;
 mod housekeeping;
 mod listeners;
 mod loss;

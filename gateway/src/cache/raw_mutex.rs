@@ -5,7 +5,7 @@
 //! look-up here would wait for whatever holds it elsewhere. This one is an
 //! ordinary lock of its own, behind embassy's trait.
 //!
-//! The one place of the gateway with `unsafe`: the trait is unsafe to
+//! One of the gateway's two places with `unsafe` (`app/heap.rs`): the trait is unsafe to
 //! implement, and embassy-sync has no implementation that is safe to share
 //! between threads without the critical section.
 

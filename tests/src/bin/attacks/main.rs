@@ -60,6 +60,12 @@ async fn main() -> anyhow::Result<()> {
             let seen = attack(kind, Duration::from_secs(seconds), waves);
             let seen = seen.await.with_context(|| kind.name.to_owned())?;
             println!("| {} | {seen}", kind.name);
+            if waves > 2 {
+                eprintln!(
+                    "{}: kB beyond the start after each wave: {:?}",
+                    kind.name, seen.waves_kb
+                );
+            }
             broken.extend(
                 seen.broken(is_timed)
                     .map(|what| format!("{}: {what}", kind.name)),
@@ -77,6 +83,8 @@ struct Seen {
     most_kb: u64,
     /// Left by the first wave, and by the others beyond it.
     left_kb: [u64; 2],
+    /// Left by each wave: whether it goes on growing.
+    waves_kb: Vec<u64>,
 }
 
 impl Seen {
@@ -155,5 +163,9 @@ async fn attack(kind: &kinds::Kind, length: Duration, waves: usize) -> anyhow::R
             left[1].saturating_sub(before),
             left[waves].saturating_sub(left[1]),
         ],
+        waves_kb: left[1..]
+            .iter()
+            .map(|kb| kb.saturating_sub(before))
+            .collect(),
     })
 }
