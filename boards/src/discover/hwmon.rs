@@ -16,6 +16,10 @@ use crate::tree::Tree;
 
 const CLASS: &str = "/sys/class/hwmon";
 
+/// The one alarm that does not end by itself: the chip remembers that the case was opened,
+/// also while the board was off.
+const INTRUSION: &str = "intrusion";
+
 /// Drivers of a processor's own sensor.
 const PROCESSOR_CHIPS: [&str; 4] = ["coretemp", "k10temp", "zenpower", "cpu_thermal"];
 
@@ -87,6 +91,11 @@ fn look_at(search: &mut Search, chip: &Chip) {
         let Some(attribute) = Attribute::parse(file) else {
             continue;
         };
+        // A mean is of some time ago: it is read where there is no value of now.
+        let mean = file.strip_suffix("_average");
+        if mean.is_some_and(|stem| chip.files.contains(&format!("{stem}_input"))) {
+            continue;
+        }
         let label = chip.label(search.tree, attribute.stem);
         let known = chip::known(search, chip, attribute.channel, label.as_deref());
         if known.ignore {
@@ -135,7 +144,7 @@ impl<'a> Attribute<'a> {
                 SUPPLY_ALARM_MS,
                 Decode::NonZero,
             );
-            return ["temp", "in", "curr", "power", "fan", "humidity"]
+            return ["temp", "in", "curr", "power", "fan", "humidity", INTRUSION]
                 .contains(&kind)
                 .then(|| Self::of(file, stem, alarm));
         }
@@ -146,13 +155,13 @@ impl<'a> Attribute<'a> {
                 TEMPERATURE_MS,
                 Decode::MILLI,
             ),
-            ("in", "input") => (
+            ("in", "input" | "average") => (
                 Quantity::Voltage,
                 Role::Voltage,
                 ELECTRICAL_MS,
                 Decode::MILLI,
             ),
-            ("curr", "input") => (
+            ("curr", "input" | "average") => (
                 Quantity::Current,
                 Role::Current,
                 ELECTRICAL_MS,
@@ -161,6 +170,7 @@ impl<'a> Attribute<'a> {
             ("power", "input" | "average") => {
                 (Quantity::Power, Role::Power, ELECTRICAL_MS, Decode::MICRO)
             }
+            ("energy", "input") => (Quantity::Energy, Role::Other, ELECTRICAL_MS, Decode::MICRO),
             ("fan", "input") => (Quantity::FanSpeed, Role::FanSpeed, FAN_MS, Decode::UNIT),
             ("humidity", "input") => (Quantity::Percent, Role::Other, FAN_MS, Decode::MILLI),
             // A byte: 255 is full drive.
@@ -255,6 +265,13 @@ fn label(
         return label.clone();
     }
     let own = || chip.label(search.tree, attribute.stem);
+    if attribute.stem.starts_with(INTRUSION) {
+        let file = attribute.channel;
+        return format!(
+            "{}: the case was opened; stands until root writes 0 to its {file}",
+            own().unwrap_or_else(|| chip.name.clone())
+        );
+    }
     match (own().or_else(|| rail(search, chip, attribute)), hat) {
         // One label serves the value and its alarms.
         (Some(label), _) if attribute.quantity == Quantity::Flag => {
