@@ -1,7 +1,7 @@
 //! What a search found, brought into the table: a sensor keeps its place, one that is gone
 //! gives it up when another needs it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Sensors;
 use crate::decode::Decode;
@@ -12,7 +12,7 @@ use crate::probe::{Channel, Probe};
 use crate::rates::RESCAN_MS;
 use crate::sensor::Sensor;
 use crate::source::Source;
-use crate::tree::is_inside;
+use crate::tree::{Handles, is_inside};
 
 /// Devices a search leaves out because it hung in them: each holds a reader.
 const MAX_AVOIDED: usize = 4;
@@ -130,11 +130,11 @@ impl Sensors {
             .position(|probe| probe.identity == found.identity);
         let there = |files: &Vec<String>| {
             let files = files.iter();
-            files.map(|file| path.with_file_name(file)).collect()
+            files.map(|file| self.beside(&path, file)).collect()
         };
         let beside = there(&found.beside);
         let instead = found.instead.iter().map(there).collect();
-        let source = Source::new(path, self.tree.handles(), found.origin, gates)
+        let source = Source::new(path, self.handles(&found.source), found.origin, gates)
             .with(beside)
             .or_instead(instead);
         if let Some(at) = known {
@@ -163,6 +163,23 @@ impl Sensors {
         self.append(probe, found.sensors);
         self.counters.appeared += 1;
         true
+    }
+
+    /// A file beside `path`, or anywhere in the tree.
+    fn beside(&self, path: &Path, file: &str) -> PathBuf {
+        match file.strip_prefix('/') {
+            Some(inside) => (self.tree.locate(file)).unwrap_or(self.tree.root().join(inside)),
+            None => path.with_file_name(file),
+        }
+    }
+
+    /// Whether a file stays open between samples. An ordinary one is replaced by another
+    /// of its name, whatever the tree.
+    fn handles(&self, source: &str) -> Handles {
+        match self.tree.handles() {
+            Handles::Keep if source.starts_with("/run/") => Handles::Reopen,
+            handles => handles,
+        }
     }
 
     /// Which temperature the board is judged by may change as others come or go, how long
