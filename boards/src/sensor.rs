@@ -125,7 +125,6 @@ impl Absence {
         matches!(
             self,
             Absence::Faulty
-                | Absence::NotANumber
                 | Absence::Implausible(_)
                 | Absence::Jumped(..)
                 | Absence::Contradicted(_)
@@ -136,7 +135,7 @@ impl Absence {
     /// what it says is at fault, or who measures it.
     #[must_use]
     pub const fn is_trouble(self) -> bool {
-        self.is_fault() || matches!(self, Absence::Outdated)
+        self.is_fault() || matches!(self, Absence::NotANumber | Absence::Outdated)
     }
 
     /// A short word for a metric's label or a script.

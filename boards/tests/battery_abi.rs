@@ -244,14 +244,14 @@ fn a_capacity_that_never_is_a_charge_is_as_none() {
         assert_eq!(told.value(), Some(40.0), "{capacity:?}: {told:?}");
         let told = charge(&[&garbled[..], &[("capacity_level", "Low")]].concat());
         assert_eq!(told.value(), Some(15.0), "{capacity:?}: {told:?}");
-        // With nothing to read instead it is a fault, and told as one.
+        // With nothing to read instead it is trouble, and told.
         let alone = charge(&garbled);
         let Freshness::Absent(why) = alone else {
             panic!("{capacity:?}: {alone:?}");
         };
-        assert!(why.is_fault(), "{capacity:?}: {why}");
+        assert!(why.is_trouble(), "{capacity:?}: {why}");
     }
-    // What was a charge is not doubted in favour of another one: it is a fault.
+    // What was a charge is not doubted in favour of another one: it is unknown.
     let mut battery = Battery::of(&[
         ("capacity", "60"),
         ("charge_now", "3000000"),
@@ -260,7 +260,7 @@ fn a_capacity_that_never_is_a_charge_is_as_none() {
     assert_eq!(battery.after(&[]).value(), Some(60.0));
     let garbled = battery.after(&[("capacity", "")]);
     assert!(
-        matches!(garbled, Freshness::Stale { why: Some(why), .. } if why.is_fault()),
+        matches!(garbled, Freshness::Stale { why: Some(why), .. } if why.is_trouble()),
         "{garbled:?}"
     );
     assert_eq!(battery.after(&[("capacity", "59")]).value(), Some(59.0));
