@@ -3,6 +3,7 @@
 
 use super::chip::{self, Chip};
 use super::hat::hat_of;
+use super::one_wire;
 use super::trip::{TripKind, TripPoint, push};
 use super::{Draft, Known, Search};
 use crate::battery::Curve;
@@ -240,6 +241,13 @@ fn add(
     let fault = format!("{}/{}_fault", chip.path, attribute.stem);
     // Its bus does nothing else during a conversion, whatever is asked.
     let is_on_wire = search.bus.as_deref() == Some(ONE_WIRE_BUS);
+    if is_on_wire && attribute.quantity == Quantity::Temperature {
+        let (min, max) = one_wire::range(chip.location.device());
+        drafts = drafts
+            .into_iter()
+            .map(|draft| draft.range(min, max))
+            .collect();
+    }
     let period_ms = if is_on_wire {
         ONE_WIRE_MS
     } else {

@@ -8,6 +8,7 @@ use crate::decode::Decode;
 use crate::discover::{Discovery, Found, MAX_SENSORS, Origin};
 use crate::gate::{Gate, GateKind};
 use crate::lanes::Searched;
+use crate::location::ONE_WIRE_BUS;
 use crate::probe::{Channel, Probe};
 use crate::rates::RESCAN_MS;
 use crate::sensor::Sensor;
@@ -193,7 +194,7 @@ impl Sensors {
             if sensor.quantity == new.quantity {
                 channel.mean(decode, new.range);
             } else {
-                // What it said is in another unit.
+                // What it said is in another unit. (Nothing on 1-wire changes that.)
                 *channel = Channel::new(channel.place, decode.clone(), new.range, new.quantity);
             }
             sensor.range = new.range;
@@ -247,6 +248,7 @@ impl Sensors {
     }
 
     fn append(&mut self, mut probe: Probe, sensors: Vec<(Sensor, Decode)>) {
+        let is_on_wire = *probe.bus == *ONE_WIRE_BUS;
         for (mut sensor, decode) in sensors {
             // A name may be taken by a sensor that is gone.
             while self.is_named(&sensor.name) {
@@ -268,7 +270,7 @@ impl Sensors {
             }
             probe
                 .channels
-                .push(Channel::new(place as u16, decode, range, quantity));
+                .push(Channel::new(place as u16, decode, range, quantity).on_one_wire(is_on_wire));
         }
         self.probes.push(probe);
     }
