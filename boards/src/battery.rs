@@ -51,6 +51,14 @@ pub(crate) const NO_CELL_V: f64 = 0.5;
 pub(crate) const NO_VOLTAGE: Absence =
     Absence::Unavailable("no battery is inserted: it has no voltage");
 
+/// Below this share of an empty cell's voltage its protection has switched it off.
+const LEAST_OF_EMPTY: f64 = 0.65;
+/// A lead cell that is charged has a seventh more than one that is full.
+const MOST_OF_FULL: f64 = 1.18;
+const NOT_ITS_VOLTAGE: Absence = Absence::Contradicted(
+    "its voltage is none of so many cells: something else is measured, or they are others",
+);
+
 impl Curve {
     /// So many lithium cells in series, of a kind that nobody told; at least one.
     pub(crate) fn lithium(cells: u8) -> Option<Curve> {
@@ -74,12 +82,19 @@ impl Curve {
         }
     }
 
-    /// The same, unless there is no battery.
+    /// The same, unless there is no battery, or the voltage is none of such a battery: of a
+    /// rail, or of one with other cells.
     pub(crate) fn percent_if_any(&self, battery_v: f64) -> Result<f64, Absence> {
-        match battery_v / f64::from(self.cells) < NO_CELL_V {
-            true => Err(NO_VOLTAGE),
-            false => Ok(self.percent(battery_v)),
+        let cell_v = battery_v / f64::from(self.cells);
+        let ends = self.points.first().zip(self.points.last());
+        let (empty_v, full_v) = ends.map_or((0.0, cell_v), |(empty, full)| (empty.0, full.0));
+        if cell_v < NO_CELL_V {
+            return Err(NO_VOLTAGE);
         }
+        if cell_v < empty_v * LEAST_OF_EMPTY || cell_v > full_v * MOST_OF_FULL {
+            return Err(NOT_ITS_VOLTAGE);
+        }
+        Ok(self.percent(battery_v))
     }
 
     /// Cells in series.
@@ -166,6 +181,21 @@ mod tests {
         assert_eq!(two.percent(6.5), 10.0);
         assert_eq!(two.percent(7.0), 20.0);
         assert_eq!(two.percent(9.0), 100.0);
+    }
+
+    #[test]
+    fn what_no_such_battery_has_is_no_charge() {
+        let three = Curve::lithium(3).expect("curve");
+        assert_eq!(three.percent_if_any(8.4), Ok(0.0), "nearly dead");
+        assert_eq!(three.percent_if_any(12.75), Ok(100.0), "being charged");
+        assert_eq!(three.percent_if_any(0.3), Err(NO_VOLTAGE));
+        // A rail of 5 V, and one of 19 V.
+        for rail in [5.1, 19.0] {
+            assert_eq!(three.percent_if_any(rail), Err(NOT_ITS_VOLTAGE), "{rail} V");
+        }
+        // Lead, as a whole: 14.4 V while it is charged.
+        let lead = curve(1, &[(11.6, 0.0), (12.7, 100.0)]).expect("curve");
+        assert_eq!(lead.percent_if_any(14.4), Ok(100.0));
     }
 
     #[test]

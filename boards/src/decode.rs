@@ -6,6 +6,7 @@
 //! `Documentation/ABI/testing/sysfs-bus-mmc` and `net/wireless/wext-proc.c`.
 
 use crate::battery::{Curve, percent_left};
+use crate::disk_health::Said;
 use crate::number::{decimal, fields};
 use crate::sensor::Absence;
 
@@ -83,7 +84,7 @@ pub(crate) enum Decode {
     Charge { volts: Linear, curve: Curve },
     /// The file and those beside it, see [`percent_left`].
     Share,
-    /// `capacity` of a battery, or what is read instead of one that never reads.
+    /// `capacity` of a battery, or what is read instead of one that never held a number.
     Capacity,
     /// `capacity_level` of a battery as a share: a gauge that says no more.
     Level,
@@ -91,6 +92,8 @@ pub(crate) enum Decode {
     Flowing { sign: f64 },
     /// The text of `w1_slave`: nine bytes, whether their checksum fits, and `t=` in m°C.
     OneWire,
+    /// What an NVMe disk was heard to say, see [`Said`].
+    Disk(Said),
     /// The file exists; what it holds does not matter.
     Exists,
 }
@@ -163,6 +166,7 @@ impl Decode {
             Decode::Level => level(bytes),
             Decode::OneWire => one_wire(bytes),
             Decode::Flowing { sign } => Ok(flag(decimal(bytes)? * sign > IDLE_MA)),
+            Decode::Disk(said) => said.apply(bytes),
             Decode::Exists => Ok(1.0),
         }
     }

@@ -28,6 +28,7 @@ use serde::Serialize;
 use crate::battery::Curve;
 use crate::decode::{Decode, Linear};
 use crate::detect::Detected;
+use crate::disk_health;
 use crate::gate::GateKind;
 use crate::kernel::Question;
 use crate::profile::{Channel, Id};
@@ -46,7 +47,7 @@ pub use trip::{TripKind, TripPoint};
 pub const MAX_SENSORS: usize = 256;
 
 /// The directories whose entries come and go with devices.
-pub(crate) const CLASS_DIRECTORIES: [&str; 10] = [
+pub(crate) const CLASS_DIRECTORIES: [&str; 11] = [
     "/sys/class/thermal",
     "/sys/class/hwmon",
     "/sys/class/power_supply",
@@ -56,7 +57,8 @@ pub(crate) const CLASS_DIRECTORIES: [&str; 10] = [
     "/sys/bus/mmc/devices",
     "/sys/bus/w1/devices",
     "/sys/class/rtc",
-    "/sys/class/nvme",
+    disk_health::CLASS,
+    disk_health::DIRECTORY,
 ];
 
 /// What stands behind a source.
@@ -80,9 +82,9 @@ pub(crate) struct Found {
     pub(crate) bus: String,
     pub(crate) period_ms: u64,
     pub(crate) origin: Origin,
-    /// Files in the same directory that are read behind the source.
+    /// Files that are read behind the source, in its directory or with their whole path.
     pub(crate) beside: Vec<String>,
-    /// Files there that are read while the source has never been read, the best first.
+    /// Files there that are read while the source has never held a charge, the best first.
     pub(crate) instead: Vec<Vec<String>>,
     /// Files that say whether the source means anything.
     pub(crate) gates: Vec<(String, GateKind)>,

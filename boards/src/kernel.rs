@@ -6,6 +6,7 @@
 //! read into. So everything behind it, from decoding to back-off, is the same
 //! as for a file, and there is one thing less to test. It is asked on the
 //! running machine only: a captured tree is not this kernel.
+//! (What a disk is asked goes another way, `disk_health.rs`: it takes a right of root's.)
 //!
 //! It must never change anything: every request here is one that reads.
 
@@ -13,6 +14,7 @@ mod chrony;
 mod clock;
 mod message;
 mod nl80211;
+mod nvme;
 
 use std::io::Write as _;
 
@@ -20,6 +22,7 @@ use rustix::io::Errno;
 
 pub(crate) use chrony::Chronyd;
 pub(crate) use nl80211::Radio;
+pub(crate) use nvme::{PAGE_BYTES as HEALTH_PAGE_BYTES, health_page};
 
 /// Something to ask.
 #[derive(Debug)]

@@ -21,13 +21,15 @@
 //! asked for, on a captured tree the files that say something like it are read.
 //!
 //! It never writes to the board, never opens a device node, and never takes a
-//! missing sensor for a failure of its own.
+//! missing sensor for a failure of its own. [`ask_disks`] alone opens some, for a program
+//! of root's beside the one that reads: what an NVMe disk says of its wear is in no file.
 
 mod battery;
 mod capture;
 mod decode;
 mod detect;
 mod discover;
+mod disk_health;
 mod gate;
 mod hot_plug;
 mod kernel;
@@ -54,6 +56,7 @@ pub use battery::Curve;
 pub use capture::{CaptureSummary, capture};
 pub use detect::{Confidence, Detected, detect};
 pub use discover::{Fact, LeftOut, MAX_SENSORS, TripKind, TripPoint};
+pub use disk_health::ask_disks;
 pub use manifest::ManifestError;
 pub use profile::{
     Address, Channel, DeviceAddress, Fan, Hat, HatMatch, Id, Led, Matches, Power, Profile,

@@ -23,6 +23,11 @@ const HOT_C: f64 = 105.0;
 /// some twenty degrees in two seconds.
 const MAX_RISE_C: f64 = 50.0;
 
+/// What a thermometer on 1-wire says that has not measured since its power came back: what
+/// is in its memory then. One that is as hot has said before that it is nearly so.
+const RESET_C: f64 = 85.0;
+const NEARLY_C: f64 = 10.0;
+
 /// One sensor of a probe.
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -32,6 +37,8 @@ pub(crate) struct Channel {
     range: Range,
     /// A temperature: it cannot jump.
     heats: bool,
+    /// It says [`RESET_C`] after a reset.
+    resets: bool,
     /// The last value is of the same place: the next one follows it.
     followed: bool,
     pub(crate) last: Option<Reading>,
@@ -45,6 +52,7 @@ impl Channel {
             decode,
             range,
             heats: quantity == Quantity::Temperature,
+            resets: false,
             followed: false,
             last: None,
             absent: Some(Absence::NotYetRead),
@@ -65,6 +73,7 @@ impl Channel {
                 true => Ok(value),
                 false => Err(Absence::Implausible(value)),
             })
+            .and_then(|value| self.unless_reset(value))
             .and_then(|value| self.unless_jumped(now_ms, value));
         match value {
             Ok(value) => self.say(now_ms, value),
@@ -72,6 +81,21 @@ impl Channel {
                 self.absent = Some(absence);
                 Sample::Absent(absence)
             }
+        }
+    }
+
+    /// The same channel, of a thermometer on 1-wire.
+    pub(crate) fn on_one_wire(mut self, is_on_it: bool) -> Self {
+        self.resets = is_on_it && self.heats;
+        self
+    }
+
+    fn unless_reset(&self, value: f64) -> Result<f64, Absence> {
+        let before = self.last.filter(|_| self.followed);
+        let is_near = before.is_some_and(|last| (last.value - RESET_C).abs() <= NEARLY_C);
+        match self.resets && value == RESET_C && !is_near {
+            true => Err(Absence::NotReady),
+            false => Ok(value),
         }
     }
 
@@ -371,6 +395,30 @@ mod tests {
         assert_eq!(celsius(&mut p, 8, b"120000"), Err("jumped"));
         assert_eq!(celsius(&mut p, 3_600, b"121000"), Err("jumped"), "for ever");
         assert_eq!(celsius(&mut p, 3_602, b"50000"), Ok(50.0));
+    }
+
+    #[test]
+    fn a_thermometer_that_was_reset_has_not_measured() {
+        let mut p = probe();
+        let channel = p.channels.pop().expect("one");
+        p.channels.push(channel.on_one_wire(true));
+        let mut celsius = |text: &[u8]| match settle(&mut p, 0, Ok(text)) {
+            Sample::Reading(reading) => Ok(reading.value),
+            Sample::Absent(why) => Err(why),
+        };
+        assert_eq!(
+            celsius(b"85000"),
+            Err(Absence::NotReady),
+            "the first it says"
+        );
+        assert_eq!(celsius(b"21500"), Ok(21.5));
+        assert_eq!(
+            celsius(b"85000"),
+            Err(Absence::NotReady),
+            "its power came back"
+        );
+        assert_eq!(celsius(b"84900"), Ok(84.9), "in boiling water");
+        assert_eq!(celsius(b"85000"), Ok(85.0));
     }
 
     #[test]

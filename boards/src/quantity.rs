@@ -19,6 +19,8 @@ pub enum Quantity {
     Current,
     /// W.
     Power,
+    /// Counted since some start, J: what was used, not what is left in a battery.
+    Energy,
     /// Part of a whole, in percent.
     Percent,
     /// Hz.
@@ -45,6 +47,7 @@ impl Quantity {
             Quantity::Voltage => "V",
             Quantity::Current => "A",
             Quantity::Power => "W",
+            Quantity::Energy => "J",
             Quantity::Percent => "%",
             Quantity::Frequency => "Hz",
             Quantity::FanSpeed => "rpm",
@@ -66,6 +69,8 @@ impl Quantity {
             Quantity::Voltage => (-60.0, 60.0),
             Quantity::Current => (-100.0, 100.0),
             Quantity::Power => (-1_000.0, 1_000.0),
+            // A megawatt for a century.
+            Quantity::Energy => (0.0, 3.2e15),
             // Fuel gauges overshoot (106 % was reported of a common UPS HAT).
             Quantity::Percent => (0.0, 120.0),
             Quantity::Frequency => (0.0, 20e9),
@@ -216,11 +221,12 @@ impl Role {
 mod tests {
     use super::*;
 
-    const QUANTITIES: [(Quantity, &str, f64, f64); 12] = [
+    const QUANTITIES: [(Quantity, &str, f64, f64); 13] = [
         (Quantity::Temperature, "°C", -60.0, 200.0),
         (Quantity::Voltage, "V", -60.0, 60.0),
         (Quantity::Current, "A", -100.0, 100.0),
         (Quantity::Power, "W", -1_000.0, 1_000.0),
+        (Quantity::Energy, "J", 0.0, 3.2e15),
         (Quantity::Percent, "%", 0.0, 120.0),
         (Quantity::Frequency, "Hz", 0.0, 20e9),
         (Quantity::FanSpeed, "rpm", 0.0, 60_000.0),

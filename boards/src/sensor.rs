@@ -103,6 +103,8 @@ pub enum Absence {
     Jumped(f64, f64),
     /// The read did not end in time, or its bus still hangs in an earlier one.
     Stuck,
+    /// Another program measures it, and has not done so for too long.
+    Outdated,
     /// The source says itself that it has nothing.
     Unavailable(&'static str),
 }
@@ -129,6 +131,13 @@ impl Absence {
         )
     }
 
+    /// Whether that is trouble also of a sensor that never had a value: it is there, and
+    /// what it says is at fault, or who measures it.
+    #[must_use]
+    pub const fn is_trouble(self) -> bool {
+        self.is_fault() || matches!(self, Absence::NotANumber | Absence::Outdated)
+    }
+
     /// A short word for a metric's label or a script.
     pub fn kind(self) -> &'static str {
         match self {
@@ -143,6 +152,7 @@ impl Absence {
             Absence::Jumped(..) => "jumped",
             Absence::Contradicted(_) => "contradicted",
             Absence::Stuck => "stuck",
+            Absence::Outdated => "outdated",
             Absence::Unavailable(_) => "unavailable",
         }
     }
@@ -173,6 +183,9 @@ impl fmt::Display for Absence {
             }
             Absence::Stuck => f.write_str(
                 "not read in time: its bus or its driver is stuck; the others are read on",
+            ),
+            Absence::Outdated => f.write_str(
+                "not asked for too long: see mfg-drone-disks.timer and mfg-drone-disks.service",
             ),
             Absence::Jumped(from, to) => write!(
                 f,

@@ -12,6 +12,8 @@ use rustix::io::{Errno, pread, read};
 use crate::decode::left_instead;
 use crate::discover::Origin;
 use crate::gate::Gate;
+use crate::number::decimal;
+use crate::quantity::Quantity;
 use crate::readers::Work;
 use crate::sensor::Absence;
 use crate::tree::Handles;
@@ -30,8 +32,8 @@ pub(crate) struct Source {
     origin: Origin,
     /// What is read behind it: its numbers mean nothing without.
     beside: Vec<PathBuf>,
-    /// What is read while the file itself has never been read, the best first: each a file
-    /// and those behind it. A driver may show a file that its chip does not fill.
+    /// What is read while the file itself has never held a charge, the best first: each a
+    /// file and those behind it. A driver may show a file that its chip does not fill.
     instead: Vec<Vec<PathBuf>>,
     has_read: bool,
     /// What says whether the file means anything: each may close it.
@@ -71,7 +73,7 @@ impl Source {
         self
     }
 
-    /// The same, with what is read while the file itself has never been read.
+    /// The same, with what is read while the file itself has never held a charge.
     pub(crate) fn or_instead(mut self, instead: Vec<Vec<PathBuf>>) -> Self {
         self.instead = instead;
         self
@@ -102,10 +104,9 @@ impl Source {
             Origin::Kernel(question) => question.ask(buffer),
             Origin::File => {
                 let mut length = match self.read_file(buffer) {
-                    Ok(length) => length,
-                    Err(errno) => return self.read_instead(errno, buffer),
+                    Ok(length) if self.is_meant(&buffer[..length]) => length,
+                    read => return self.read_instead(read, buffer),
                 };
-                self.has_read = true;
                 for path in &self.beside {
                     length = append(path, buffer, length);
                 }
@@ -114,11 +115,24 @@ impl Source {
         }
     }
 
+    /// Whether what was read is to be taken at its word: with nothing to read instead, or
+    /// as a charge, or after it was one.
+    fn is_meant(&mut self, bytes: &[u8]) -> bool {
+        let possible = Quantity::Percent.plausible();
+        self.has_read |= decimal(bytes).is_ok_and(|charge| possible.contains(charge));
+        self.has_read || self.instead.is_empty()
+    }
+
     /// One failure of a file that was read before is no reason to believe another one: a
     /// value would jump between two models of one battery. Nor is a device that is gone.
-    fn read_instead(&self, errno: Errno, buffer: &mut [u8; BUFFER_BYTES]) -> Result<usize, Errno> {
-        if self.has_read || Absence::of(errno) == Absence::Vanished {
-            return Err(errno);
+    fn read_instead(
+        &mut self,
+        read: Result<usize, Errno>,
+        buffer: &mut [u8; BUFFER_BYTES],
+    ) -> Result<usize, Errno> {
+        let is_gone = |errno: Errno| Absence::of(errno) == Absence::Vanished;
+        if self.has_read || read.is_err_and(is_gone) {
+            return read;
         }
         for files in &self.instead {
             let length = files
@@ -128,7 +142,11 @@ impl Source {
                 return Ok(length);
             }
         }
-        Err(errno)
+        match read {
+            // What it holds says why there is no value.
+            Ok(_) => self.read_file(buffer),
+            Err(errno) => Err(errno),
+        }
     }
 
     fn read_file(&mut self, buffer: &mut [u8; BUFFER_BYTES]) -> Result<usize, Errno> {

@@ -268,8 +268,65 @@ fn a_disk_that_the_kernel_gave_up_is_an_alarm() {
         assert!(alarm.is_some(), "{state}");
     }
     let report = disk("live").report(0).to_string();
-    for part in ["ACME 970, firmware 2B2Q", "nvme0 does not tell its wear"] {
+    for part in [
+        "ACME 970, firmware 2B2Q",
+        "nvme0 was not asked for its wear",
+    ] {
         assert!(report.contains(part), "{part} in {report}");
     }
     assert!(!report.contains("S3CRET"), "{report}");
+}
+
+/// What root's own asker left in `/run`: read while it is of now and of this disk.
+#[test]
+fn what_a_disk_was_heard_to_say_is_its_wear_while_it_is_of_now() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let write = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("directory");
+        fs::write(path, text).expect("file");
+    };
+    let said = |text: &str| write("run/mfg-drone-disks/nvme0", text);
+    let uptime = |seconds: u64| write("proc/uptime", &format!("{seconds}.00 9.00\n"));
+    write("sys/class/nvme/nvme0/model", "ACME 970\n");
+    write("sys/class/nvme/nvme0/serial", "S3CRET              \n");
+    uptime(100);
+    let mut board = open(dir.path());
+    assert!(!names(&board).iter().any(|name| name.contains("life-used")));
+    // FNV-1a of `S3CRET`.
+    let of_it = "de60e7b7762f2bc7";
+    said(&format!("nvme1 99.00 1 83 4 10 {of_it}\n"));
+    let mut worth_at = |second: u64, name: &str| {
+        board.sample(second * 1_000, &mut |_, _| {});
+        worth(&board, &format!("nvme:nvme0:{name}"), second * 1_000)
+    };
+    assert_eq!(worth_at(10, "life-used").value(), Some(83.0));
+    assert_eq!(worth_at(10, "spare").value(), Some(4.0));
+    assert_eq!(worth_at(10, "spare-low").value(), Some(1.0));
+    assert_eq!(worth_at(10, "read-only").value(), Some(0.0));
+    // Replaced by another file of that name, as it is written.
+    write(
+        "run/mfg-drone-disks/.nvme0.new",
+        &format!("nvme1 100.00 8 84 4 10 {of_it}\n"),
+    );
+    let here = dir.path().join("run/mfg-drone-disks");
+    fs::rename(here.join(".nvme0.new"), here.join("nvme0")).expect("renamed");
+    assert_eq!(worth_at(80, "life-used").value(), Some(84.0));
+    assert_eq!(worth_at(80, "read-only").value(), Some(1.0));
+    let why = |now: Freshness| match now {
+        Freshness::Stale { why: Some(why), .. } => why,
+        other => panic!("{other:?}"),
+    };
+    // Nobody asks any more.
+    uptime(2_600);
+    assert_eq!(why(worth_at(150, "life-used")), Absence::Outdated);
+    // Another disk in the same slot.
+    uptime(110);
+    assert_eq!(worth_at(300, "life-used").value(), Some(84.0));
+    write("sys/class/nvme/nvme0/serial", "OTHER\n");
+    let other = why(worth_at(400, "life-used"));
+    assert!(matches!(other, Absence::Unavailable(_)), "{other:?}");
+    write("sys/class/nvme/nvme0/serial", "S3CRET\n");
+    said("nvme1 100.00 0 what 4 10");
+    assert_eq!(why(worth_at(500, "spare")), Absence::NotANumber);
 }

@@ -412,3 +412,26 @@ fn thermometers_on_one_wire_that_are_chips_have_the_time_they_take() {
         assert_eq!((sensor.period_ms, sensor.max_age_ms), (30_000, 240_000));
     }
 }
+
+/// Nobody says which of the two is the processor's, and numbers wander.
+#[test]
+fn of_two_zones_that_are_called_the_same_both_are_judged() {
+    for (first, second) in [("45000", "95000"), ("95000", "45000")] {
+        let board = board(&[
+            ("class/thermal/thermal_zone0/type", "cpu-thermal"),
+            ("class/thermal/thermal_zone0/temp", first),
+            ("class/thermal/thermal_zone1/type", "cpu-thermal"),
+            ("class/thermal/thermal_zone1/temp", second),
+            ("class/thermal/thermal_zone2/type", "gpu-thermal"),
+            ("class/thermal/thermal_zone2/temp", "30000"),
+        ]);
+        let judged = [Role::SocTemperature, Role::BoardTemperature];
+        let sensors = board.sensors();
+        let all = judged.map(|role| sensors.by_role(role).collect::<Vec<_>>());
+        let [one, other] = all.each_ref().map(Vec::len);
+        assert_eq!((one, other), (1, 1), "{:?}", sensors.all());
+        let worth = all.concat().into_iter();
+        let hottest = worth.filter_map(|index| sensors.value(index, 0).value());
+        assert_eq!(hottest.fold(0.0, f64::max), 95.0);
+    }
+}

@@ -6,6 +6,7 @@ use firmware_bridge::channel::Sender;
 use firmware_bridge::frame::{Direction, Header, MAX_FRAME_BYTES, encode};
 use firmware_bridge::host::{HostSession, LinkEvent};
 use firmware_bridge::message::{Event, Greeting, IndicatorLevel, ResetCause, ToHost};
+use firmware_bridge::sensor::{Sensor, SensorKind, Unit};
 use firmware_bridge::version;
 
 fn greeting(boot: u32, sensors: u8) -> ToHost {
@@ -399,4 +400,56 @@ fn a_board_that_greets_because_it_hears_nobody_has_not_restarted() {
         liar.answers();
     }
     assert_eq!(liar.host.stats().restarts, 0);
+}
+
+/// It swaps its sensors, or is another board by now, and says so without a greeting.
+#[test]
+fn a_description_that_is_another_one_is_asked_for_before_a_value_counts() {
+    let describe = |index, name: &str| {
+        let sensor = Sensor {
+            name: name.into(),
+            kind: SensorKind::Temperature,
+            unit: Unit::Celsius,
+            min: -40.0,
+            max: 125.0,
+            interval_ms: 100,
+        };
+        ToHost::Sensor { index, sensor }
+    };
+    let reading = ToHost::Reading {
+        sensor: 0,
+        ticks: 0,
+        value: 20.0,
+    };
+    let values = |liar: &Liar| {
+        let is_value = |event: &&LinkEvent| matches!(event, LinkEvent::Reading { .. });
+        liar.events.iter().filter(is_value).count()
+    };
+    let mut liar = Liar::asked(1);
+    for message in [&describe(0, "motor"), &state(false), &reading] {
+        liar.says(message);
+    }
+    assert_eq!(values(&liar), 1);
+    // The same again, or one of a sensor that it never had, says nothing new.
+    for message in [&describe(0, "motor"), &describe(7, "more"), &reading] {
+        liar.says(message);
+    }
+    assert_eq!(values(&liar), 2);
+    for message in [&describe(0, "hull"), &reading] {
+        liar.says(message);
+    }
+    assert_eq!(values(&liar), 2, "nobody knows of what it is");
+    liar.wait(10);
+    for message in [
+        &greeting(1, 1),
+        &describe(0, "hull"),
+        &state(false),
+        &reading,
+    ] {
+        liar.says(message);
+    }
+    assert_eq!(values(&liar), 3);
+    let board = liar.host.board().expect("known");
+    assert_eq!(board.sensors[0].name.as_str(), "hull");
+    assert_eq!(liar.host.stats().restarts, 1);
 }

@@ -35,6 +35,12 @@ pub(crate) struct Ways {
     interval_ms: u8,
     /// What it measures.
     pub(crate) value: f32,
+    /// Its sensor's kind and unit, by their numbers: temperature in °C.
+    pub(crate) kind: [u8; 2],
+    /// Its own serial number.
+    pub(crate) serial: u64,
+    /// Whether it describes its sensor unasked, once.
+    pub(crate) describes: bool,
 }
 
 /// The microcontroller, in a thread of its own; unplugged when dropped.
@@ -84,6 +90,9 @@ pub(crate) fn honest() -> Ways {
         name: "probe",
         interval_ms: 100,
         value: 20.0,
+        kind: [3, 4],
+        serial: 7,
+        describes: false,
     }
 }
 
@@ -114,13 +123,13 @@ impl Words {
         self.said.extend_from_slice(frame);
     }
 
-    fn greet(&mut self, boot: u32) {
+    fn greet(&mut self, boot: u32, serial: u64) {
         self.say(&ToHost::Greeting(Greeting {
             min: 1,
             current: 1,
             board: "liar".into(),
             firmware: "1".into(),
-            serial: 7,
+            serial,
             boot,
             reset: ResetCause::Watchdog,
             ticks_hz: 1_000_000,
@@ -128,15 +137,16 @@ impl Words {
         }));
     }
 
-    /// The temperature of a probe, at an interval that may be none.
-    fn describe(&mut self, name: &str, interval_ms: u8) {
-        // Message 1, sensor 0, its name, kind 3 in unit 4.
+    /// Its sensor, at an interval that may be none.
+    fn describe(&mut self, ways: &Ways) {
+        let name = ways.name;
+        // Message 1, sensor 0, its name, kind and unit.
         let mut content = vec![1, 0, name.len() as u8];
         content.extend(name.as_bytes());
-        content.extend([3, 4]);
+        content.extend(ways.kind);
         content.extend((-40_f32).to_le_bytes());
         content.extend(125_f32.to_le_bytes());
-        content.push(interval_ms);
+        content.push(ways.interval_ms);
         self.say_raw(&content);
     }
 
@@ -160,8 +170,11 @@ fn run(mut port: TTYPort, ways: &Mutex<Ways>, ends: &AtomicBool) {
         let now = ways.lock().unwrap().clone();
         let starts = std::mem::take(&mut ways.lock().unwrap().starts);
         if starts || greeted != now.boot {
-            words.greet(now.boot);
+            words.greet(now.boot, now.serial);
             greeted = now.boot;
+        }
+        if std::mem::take(&mut ways.lock().unwrap().describes) {
+            words.describe(&now);
         }
         let heard = if now.hears { heard } else { 0 };
         let told = bytes[..heard]
@@ -170,8 +183,8 @@ fn run(mut port: TTYPort, ways: &Mutex<Ways>, ends: &AtomicBool) {
         for told in told.collect::<Vec<_>>() {
             match told.message {
                 ToMcu::Hello { .. } => {
-                    words.greet(now.boot);
-                    words.describe(now.name, now.interval_ms);
+                    words.greet(now.boot, now.serial);
+                    words.describe(&now);
                 }
                 ToMcu::Ping { nonce } => words.say(&ToHost::Pong { nonce, ticks: 0 }),
                 _ => {}

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::bridge::metric;
 use crate::bridge_liar::{Liar, honest, with};
-use crate::bridge_line::{alert, is_over, sensor, stands};
+use crate::bridge_line::{alert, bridge, is_over, sensor, stands};
 
 /// Each name would be a source for ever; a source is what an emergency stop needs.
 #[tokio::test]
@@ -65,6 +65,52 @@ async fn a_stop_that_bounces_is_one_alert_and_few_lines() -> anyhow::Result<()> 
     let lines = gateway.output().matches("bridge=mast").count()
         + gateway.output().matches("\"bridge\":\"mast\"").count();
     assert!(lines <= 61, "{lines} lines");
+    liar.now(|ways| ways.stop = Some(false));
+    alert(&admin, "Emergency Stop", "bridge/mast", is_over).await?;
+    Ok(())
+}
+
+/// Another board behind the same cable, and one that is flashed while it runs: what was
+/// known of a name is of what it measured then.
+#[tokio::test]
+async fn a_board_that_changes_who_it_is_is_believed_in_nothing_old() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let port = dir.path().join("mast");
+    let liar = Liar::plug_in(&port, honest());
+    let gateway = with(&port).await?;
+    let admin = gateway.admin()?;
+    sensor(&admin, "probe", |sensor| sensor["value"] == 20.0).await?;
+    liar.now(|ways| ways.stop = Some(true));
+    alert(&admin, "Emergency Stop", "bridge/mast", stands).await?;
+    // It calls its sensor otherwise, without a start: no value of it is the old one's.
+    liar.now(|ways| (ways.name, ways.value, ways.describes) = ("hull", 30.0, true));
+    let hull = sensor(&admin, "hull", |sensor| sensor["state"] == "fresh").await?;
+    assert_eq!(hull["value"], 30.0);
+    let known = bridge(&admin, "mast", |bridge| bridge["state"] == "live").await?;
+    let names = known["sensors"].as_array().unwrap();
+    assert!(
+        names.iter().all(|sensor| sensor["name"] == "hull"),
+        "{known}"
+    );
+    // The same name measures something else: 30 °C are not 30 V.
+    liar.now(|ways| (ways.kind, ways.value, ways.describes) = ([0, 1], 11.0, true));
+    let volts = sensor(&admin, "hull", |sensor| sensor["unit"] == "V").await?;
+    assert!(
+        volts["value"] == 11.0 || volts["value"] == Value::Null,
+        "{volts}"
+    );
+    // It calls itself otherwise again and again, which is a start each time.
+    let before = metric(&admin, "bridge_restarts_total").await?;
+    eventually("five starts", || async {
+        liar.now(|ways| (ways.serial, ways.boot) = (ways.serial + 1, ways.boot + 1));
+        let starts = metric(&admin, "bridge_restarts_total").await?;
+        Ok((starts >= before + 5.0).then_some(()))
+    })
+    .await?;
+    alert(&admin, "Bridge Restarts", "bridge/mast", stands).await?;
+    // All the while nobody said that the stop is released.
+    let stop = alert(&admin, "Emergency Stop", "bridge/mast", |_| true).await?;
+    assert_eq!(stop["resolved"], false, "{stop}");
     liar.now(|ways| ways.stop = Some(false));
     alert(&admin, "Emergency Stop", "bridge/mast", is_over).await?;
     Ok(())

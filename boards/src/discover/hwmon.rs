@@ -3,6 +3,7 @@
 
 use super::chip::{self, Chip};
 use super::hat::hat_of;
+use super::one_wire;
 use super::trip::{TripKind, TripPoint, push};
 use super::{Draft, Known, Search};
 use crate::battery::Curve;
@@ -15,6 +16,10 @@ use crate::rates::{ELECTRICAL_MS, FAN_MS, ONE_WIRE_MS, SUPPLY_ALARM_MS, TEMPERAT
 use crate::tree::Tree;
 
 const CLASS: &str = "/sys/class/hwmon";
+
+/// The one alarm that does not end by itself: the chip remembers that the case was opened,
+/// also while the board was off.
+const INTRUSION: &str = "intrusion";
 
 /// Drivers of a processor's own sensor.
 const PROCESSOR_CHIPS: [&str; 4] = ["coretemp", "k10temp", "zenpower", "cpu_thermal"];
@@ -87,6 +92,11 @@ fn look_at(search: &mut Search, chip: &Chip) {
         let Some(attribute) = Attribute::parse(file) else {
             continue;
         };
+        // A mean is of some time ago: it is read where there is no value of now.
+        let mean = file.strip_suffix("_average");
+        if mean.is_some_and(|stem| chip.files.contains(&format!("{stem}_input"))) {
+            continue;
+        }
         let label = chip.label(search.tree, attribute.stem);
         let known = chip::known(search, chip, attribute.channel, label.as_deref());
         if known.ignore {
@@ -135,7 +145,7 @@ impl<'a> Attribute<'a> {
                 SUPPLY_ALARM_MS,
                 Decode::NonZero,
             );
-            return ["temp", "in", "curr", "power", "fan", "humidity"]
+            return ["temp", "in", "curr", "power", "fan", "humidity", INTRUSION]
                 .contains(&kind)
                 .then(|| Self::of(file, stem, alarm));
         }
@@ -146,13 +156,13 @@ impl<'a> Attribute<'a> {
                 TEMPERATURE_MS,
                 Decode::MILLI,
             ),
-            ("in", "input") => (
+            ("in", "input" | "average") => (
                 Quantity::Voltage,
                 Role::Voltage,
                 ELECTRICAL_MS,
                 Decode::MILLI,
             ),
-            ("curr", "input") => (
+            ("curr", "input" | "average") => (
                 Quantity::Current,
                 Role::Current,
                 ELECTRICAL_MS,
@@ -161,6 +171,7 @@ impl<'a> Attribute<'a> {
             ("power", "input" | "average") => {
                 (Quantity::Power, Role::Power, ELECTRICAL_MS, Decode::MICRO)
             }
+            ("energy", "input") => (Quantity::Energy, Role::Other, ELECTRICAL_MS, Decode::MICRO),
             ("fan", "input") => (Quantity::FanSpeed, Role::FanSpeed, FAN_MS, Decode::UNIT),
             ("humidity", "input") => (Quantity::Percent, Role::Other, FAN_MS, Decode::MILLI),
             // A byte: 255 is full drive.
@@ -230,6 +241,13 @@ fn add(
     let fault = format!("{}/{}_fault", chip.path, attribute.stem);
     // Its bus does nothing else during a conversion, whatever is asked.
     let is_on_wire = search.bus.as_deref() == Some(ONE_WIRE_BUS);
+    if is_on_wire && attribute.quantity == Quantity::Temperature {
+        let (min, max) = one_wire::range(chip.location.device());
+        drafts = drafts
+            .into_iter()
+            .map(|draft| draft.range(min, max))
+            .collect();
+    }
     let period_ms = if is_on_wire {
         ONE_WIRE_MS
     } else {
@@ -255,6 +273,13 @@ fn label(
         return label.clone();
     }
     let own = || chip.label(search.tree, attribute.stem);
+    if attribute.stem.starts_with(INTRUSION) {
+        let file = attribute.channel;
+        return format!(
+            "{}: the case was opened; stands until root writes 0 to its {file}",
+            own().unwrap_or_else(|| chip.name.clone())
+        );
+    }
     match (own().or_else(|| rail(search, chip, attribute)), hat) {
         // One label serves the value and its alarms.
         (Some(label), _) if attribute.quantity == Quantity::Flag => {

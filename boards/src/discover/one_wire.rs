@@ -39,9 +39,21 @@ pub(super) fn look(search: &mut Search) {
         )
         .label(format!("1-wire thermometer {device}"))
         .subject(device.as_str());
+        let (min, max) = range(&device);
+        let draft = draft.range(min, max);
         search.bus = Some(ONE_WIRE_BUS.to_owned());
         search.add(source, name, ONE_WIRE_MS, vec![draft]);
         search.bus = None;
+    }
+}
+
+/// What a thermometer can say, by its family: a wire without one reads 127.94 °C. (MAX31850,
+/// of the family of the DS1825, reads a thermocouple.)
+pub(super) fn range(device: &str) -> (f64, f64) {
+    let all = Quantity::Temperature.plausible();
+    match device.starts_with("3b-") {
+        true => (all.min, all.max),
+        false => (-55.0, 125.0),
     }
 }
 

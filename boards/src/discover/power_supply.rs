@@ -1,7 +1,10 @@
 //! Batteries, chargers and UPS HATs with a gauge
 //! (`Documentation/ABI/testing/sysfs-class-power`).
 
+mod attributes;
 mod share;
+
+use attributes::{ATTRIBUTES, Attribute};
 
 use super::chip::Chip;
 use super::hat::hat_of;
@@ -16,129 +19,6 @@ use crate::rates::BATTERY_MS;
 use crate::tree::Tree;
 
 const CLASS: &str = "/sys/class/power_supply";
-
-/// One file of a supply.
-struct Attribute {
-    file: &'static str,
-    /// In the sensor's name and label.
-    what: &'static str,
-    /// Whether batteries have it, and whether chargers do.
-    of: (bool, bool),
-    quantity: Quantity,
-    /// What it means of the battery the board runs from, and of any other supply.
-    roles: (Role, Role),
-    decode: Decode,
-}
-
-const fn attribute(
-    (file, what): (&'static str, &'static str),
-    of: (bool, bool),
-    quantity: Quantity,
-    roles: (Role, Role),
-    decode: Decode,
-) -> Attribute {
-    Attribute {
-        file,
-        what,
-        of,
-        quantity,
-        roles,
-        decode,
-    }
-}
-
-const BATTERY: (bool, bool) = (true, false);
-const CHARGER: (bool, bool) = (false, true);
-const BOTH: (bool, bool) = (true, true);
-
-/// The files read, the charge first.
-const ATTRIBUTES: [Attribute; 12] = [
-    attribute(
-        ("capacity", "charge"),
-        BATTERY,
-        Quantity::Percent,
-        (Role::CompanionBattery, Role::Other),
-        Decode::Capacity,
-    ),
-    attribute(
-        ("voltage_now", "voltage"),
-        BOTH,
-        Quantity::Voltage,
-        (Role::CompanionBatteryVoltage, Role::Voltage),
-        Decode::MICRO,
-    ),
-    attribute(
-        ("current_now", "current"),
-        BOTH,
-        Quantity::Current,
-        (Role::CompanionBatteryCurrent, Role::Current),
-        Decode::MICRO,
-    ),
-    attribute(
-        ("power_now", "power"),
-        BOTH,
-        Quantity::Power,
-        (Role::Power, Role::Power),
-        Decode::MICRO,
-    ),
-    attribute(
-        ("temp", "temperature"),
-        BOTH,
-        Quantity::Temperature,
-        (Role::Temperature, Role::Temperature),
-        // Tenths of a degree.
-        Decode::per(10.0),
-    ),
-    attribute(
-        ("status", "discharging"),
-        BATTERY,
-        Quantity::Flag,
-        (Role::OnBattery, Role::Other),
-        Decode::Word("Discharging"),
-    ),
-    attribute(
-        ("capacity_level", "charge_low"),
-        BATTERY,
-        Quantity::Flag,
-        (Role::Alarm, Role::Other),
-        Decode::OneOf(&["Critical", "Low"]),
-    ),
-    attribute(
-        ("health", "unhealthy"),
-        BATTERY,
-        Quantity::Flag,
-        (Role::Alarm, Role::Other),
-        Decode::Health,
-    ),
-    attribute(
-        ("time_to_empty_avg", "time_to_empty"),
-        BATTERY,
-        Quantity::Duration,
-        (Role::TimeToEmpty, Role::Other),
-        Decode::UNIT,
-    ),
-    attribute(
-        ("time_to_empty_now", "time_to_empty_now"),
-        BATTERY,
-        Quantity::Duration,
-        (Role::TimeToEmpty, Role::Other),
-        Decode::UNIT,
-    ),
-    attribute(
-        ("cycle_count", "cycles"),
-        BATTERY,
-        Quantity::Count,
-        (Role::Other, Role::Other),
-        Decode::UNIT,
-    ),
-    attribute(
-        ("online", "connected"),
-        CHARGER,
-        Quantity::Flag,
-        (Role::ExternalPower, Role::ExternalPower),
-        Decode::NonZero,
-    ),
-];
 
 /// Parts of the names of supplies that are outputs. Their class says `online` of them,
 /// too, and no file of it tells which way the power goes.
@@ -303,6 +183,11 @@ fn add(search: &mut Search, supply: &Supply, attribute: &Attribute) {
     };
     let source = format!("{}/{}", supply.path, attribute.file);
     if !expected || !search.tree.exists(&source) {
+        return;
+    }
+    // A mean is of some time ago: it is read where there is no value of now.
+    let now = attribute.file.strip_suffix("_avg");
+    if now.is_some_and(|what| search.tree.exists(&supply.file(&format!("{what}_now")))) {
         return;
     }
     let (meant, otherwise) = attribute.roles;

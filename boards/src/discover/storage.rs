@@ -1,17 +1,17 @@
 //! Health of the storage the system runs from, where the kernel tells
 //! (`Documentation/ABI/testing/sysfs-bus-mmc`). An eMMC has wear registers; an
-//! SD card has none that the kernel reads, an NVMe disk tells its own by a command to its
-//! device only (`NVME_IOCTL_ADMIN_CMD`), and then there is no sensor rather than a made-up
-//! one.
+//! SD card has none that the kernel reads, and then there is no sensor rather than a
+//! made-up one. An NVMe disk tells its own by a command to its device only, which another
+//! program gives it (`disk_health.rs`).
 
 use super::{Draft, Search};
 use crate::decode::Decode;
+use crate::disk_health::{CLASS as NVME, DIRECTORY as DISKS, Said, Warning};
 use crate::location::Location;
 use crate::quantity::{Quantity, Range, Role};
-use crate::rates::{DISK_MS, WEAR_MS};
+use crate::rates::{DISK_MS, DISK_SAID_MS, WEAR_MS};
 
 const BUS: &str = "/sys/bus/mmc/devices";
-const NVME: &str = "/sys/class/nvme";
 
 pub(super) fn look(search: &mut Search) {
     cards(search);
@@ -115,13 +115,12 @@ fn nvme(search: &mut Search, disk: &str) {
     words.extend(text("firmware_rev").map(|version| format!("firmware {version}")));
     let source = format!("{path}/model");
     search.fact(format!("storage {disk}"), words.join(", "), source);
-    search.note(format!(
-        "NVMe disk {disk} does not tell its wear in a file: `smartctl -A /dev/{disk}` asks it"
-    ));
+    let place = Location::of(search.tree, &path).key();
+    let place = place.as_deref().unwrap_or(disk);
+    said(search, disk, &path, place);
     let state = format!("{path}/state");
     if search.tree.exists(&state) {
-        let place = Location::of(search.tree, &path).key();
-        let name = format!("nvme:{}:failed", place.as_deref().unwrap_or(disk));
+        let name = format!("nvme:{place}:failed");
         // Reset in vain: what is mounted from it is gone until the next start.
         let draft = Draft::new(
             name.clone(),
@@ -133,3 +132,86 @@ fn nvme(search: &mut Search, disk: &str) {
         search.add(state, name, DISK_MS, vec![draft.subject(disk)]);
     }
 }
+
+/// What it was heard to say of its wear.
+fn said(search: &mut Search, disk: &str, path: &str, place: &str) {
+    let line = format!("{DISKS}/{disk}");
+    if !search.tree.exists(&line) {
+        search.note(format!(
+            "NVMe disk {disk} was not asked for its wear: `mfg-drone-gateway boards ask-disks` does, as root, and \
+             mfg-drone-disks.timer of the package every ten minutes"
+        ));
+        return;
+    }
+    let draft = |what: &str, quantity, role, said, label: &str| {
+        Draft::new(
+            format!("nvme:{place}:{what}"),
+            quantity,
+            role,
+            Decode::Disk(said),
+        )
+        .label(format!("NVMe disk {disk}{label}"))
+        .subject(disk)
+    };
+    let mut used = draft(
+        "life-used",
+        Quantity::Percent,
+        Role::SdWear,
+        Said::Used,
+        ", rated life used",
+    )
+    // Of two either may be the one that wears out.
+    .beside();
+    used.range = BYTE;
+    let spare = draft(
+        "spare",
+        Quantity::Percent,
+        Role::Other,
+        Said::Spare,
+        ", spare blocks left",
+    );
+    let warnings = [
+        (
+            "spare-low",
+            Warning::Spare,
+            " has few spare blocks left: replace it",
+        ),
+        (
+            "unreliable",
+            Warning::Unreliable,
+            " calls itself unreliable: replace it",
+        ),
+        (
+            "read-only",
+            Warning::ReadOnly,
+            " takes no more writes: replace it",
+        ),
+        (
+            "backup-failed",
+            Warning::Backup,
+            " cannot keep what it has not written yet over a power cut",
+        ),
+    ];
+    let mut drafts = vec![used, spare];
+    drafts.extend(warnings.map(|(what, warning, label)| {
+        draft(
+            what,
+            Quantity::Flag,
+            Role::Alarm,
+            Said::Warns(warning),
+            label,
+        )
+    }));
+    let identity = format!("nvme {place} said");
+    search.add(line.clone(), identity, DISK_SAID_MS, drafts);
+    let found = search.result.found.last_mut();
+    if let Some(found) = found.filter(|found| found.source == line) {
+        found.beside = vec!["/proc/uptime".to_owned(), format!("{path}/serial")];
+    }
+}
+
+/// `percentage_used` is a byte, and goes on beyond what the disk was made for.
+const BYTE: Range = Range {
+    min: 0.0,
+    max: 255.0,
+};

@@ -19,16 +19,20 @@ pub(super) fn look(search: &mut Search) {
     let soc = soc_zone(search, &zones);
     for (place, zone) in zones.iter().enumerate() {
         let of_soc = soc == Some(place);
-        let role = if of_soc {
-            Role::SocTemperature
-        } else {
-            Role::Temperature
+        // Which of two that are called the same is the processor's nobody says, and it may
+        // be the other one at the next boot: the hotter counts.
+        let is_twin = soc.is_some_and(|soc| zones[soc].kind == zone.kind);
+        let (role, range) = match (of_soc, is_twin) {
+            (true, _) => (Role::SocTemperature, super::SOC_TEMPERATURE),
+            (_, true) => (Role::BoardTemperature, super::SOC_TEMPERATURE),
+            _ => (Role::Temperature, Quantity::Temperature.plausible()),
         };
         let name = format!("thermal:{}", zone.name());
         let draft = Draft::new(name, Quantity::Temperature, role, Decode::MILLI)
             .formerly(format!("thermal:{}", zone.kind))
             .label(zone.kind.as_str())
-            .subject(zone.kind.as_str());
+            .subject(zone.kind.as_str())
+            .range(range.min, range.max);
         let identity = format!("thermal {}", zone.name());
         search.add_gated(
             (

@@ -1,18 +1,19 @@
 //! What a search found, brought into the table: a sensor keeps its place, one that is gone
 //! gives it up when another needs it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Sensors;
 use crate::decode::Decode;
 use crate::discover::{Discovery, Found, MAX_SENSORS, Origin};
 use crate::gate::{Gate, GateKind};
 use crate::lanes::Searched;
+use crate::location::ONE_WIRE_BUS;
 use crate::probe::{Channel, Probe};
 use crate::rates::RESCAN_MS;
 use crate::sensor::Sensor;
 use crate::source::Source;
-use crate::tree::is_inside;
+use crate::tree::{Handles, is_inside};
 
 /// Devices a search leaves out because it hung in them: each holds a reader.
 const MAX_AVOIDED: usize = 4;
@@ -130,11 +131,11 @@ impl Sensors {
             .position(|probe| probe.identity == found.identity);
         let there = |files: &Vec<String>| {
             let files = files.iter();
-            files.map(|file| path.with_file_name(file)).collect()
+            files.map(|file| self.beside(&path, file)).collect()
         };
         let beside = there(&found.beside);
         let instead = found.instead.iter().map(there).collect();
-        let source = Source::new(path, self.tree.handles(), found.origin, gates)
+        let source = Source::new(path, self.handles(&found.source), found.origin, gates)
             .with(beside)
             .or_instead(instead);
         if let Some(at) = known {
@@ -165,6 +166,23 @@ impl Sensors {
         true
     }
 
+    /// A file beside `path`, or anywhere in the tree.
+    fn beside(&self, path: &Path, file: &str) -> PathBuf {
+        match file.strip_prefix('/') {
+            Some(inside) => (self.tree.locate(file)).unwrap_or(self.tree.root().join(inside)),
+            None => path.with_file_name(file),
+        }
+    }
+
+    /// Whether a file stays open between samples. An ordinary one is replaced by another
+    /// of its name, whatever the tree.
+    fn handles(&self, source: &str) -> Handles {
+        match self.tree.handles() {
+            Handles::Keep if source.starts_with("/run/") => Handles::Reopen,
+            handles => handles,
+        }
+    }
+
     /// Which temperature the board is judged by may change as others come or go, how long
     /// one waits for its turn on their bus, and the scale of a converter; says whether the
     /// first two did. A driver that was loaded anew may call its channel otherwise, or have
@@ -176,7 +194,7 @@ impl Sensors {
             if sensor.quantity == new.quantity {
                 channel.mean(decode, new.range);
             } else {
-                // What it said is in another unit.
+                // What it said is in another unit. (Nothing on 1-wire changes that.)
                 *channel = Channel::new(channel.place, decode.clone(), new.range, new.quantity);
             }
             sensor.range = new.range;
@@ -230,6 +248,7 @@ impl Sensors {
     }
 
     fn append(&mut self, mut probe: Probe, sensors: Vec<(Sensor, Decode)>) {
+        let is_on_wire = *probe.bus == *ONE_WIRE_BUS;
         for (mut sensor, decode) in sensors {
             // A name may be taken by a sensor that is gone.
             while self.is_named(&sensor.name) {
@@ -251,7 +270,7 @@ impl Sensors {
             }
             probe
                 .channels
-                .push(Channel::new(place as u16, decode, range, quantity));
+                .push(Channel::new(place as u16, decode, range, quantity).on_one_wire(is_on_wire));
         }
         self.probes.push(probe);
     }

@@ -14,6 +14,10 @@ use alerting::Rule;
 use readings::BOARD_SENSOR_PREFIX;
 
 pub(super) fn boards(args: &BoardsArgs) -> anyhow::Result<()> {
+    if let Some(BoardsCommand::AskDisks) = &args.command {
+        // Root's own errand: it has no business with the gateway's settings.
+        return ask_disks(args.tree.as_deref().unwrap_or(Path::new("/")));
+    }
     let mut config = configuration(args)?;
     if let Some(profiles) = &args.profiles {
         config.board.profiles.clone_from(profiles);
@@ -117,6 +121,24 @@ fn name_rules(report: &mut Report, board: &Board, config: &Config) -> anyhow::Re
             .collect();
         shown.rule = (!watching.is_empty()).then(|| watching.join(", "));
     }
+    Ok(())
+}
+
+/// Asks NVMe disks for their wear, and fails when one does not answer.
+fn ask_disks(root: &Path) -> anyhow::Result<()> {
+    let asked = boards::ask_disks(&Tree::open(root)?).context("cannot leave the answers")?;
+    let mut unanswered = Vec::new();
+    for (disk, answer) in asked {
+        match answer {
+            Ok(()) => println!("{disk}: asked"),
+            Err(why) => unanswered.push(format!("{disk}: {why}")),
+        }
+    }
+    anyhow::ensure!(
+        unanswered.is_empty(),
+        "not asked for its wear: {}",
+        unanswered.join("; ")
+    );
     Ok(())
 }
 

@@ -134,6 +134,30 @@ impl Pipeline {
         self.alerts.raise_naming(condition, sensors);
     }
 
+    /// The same where its cause is news. Where people have seen what stands, new words would
+    /// be told to nobody: then another alert tells of it.
+    pub fn raise_news(&self, condition: Condition, sensors: Vec<Arc<str>>) {
+        match self.is_seen(condition.key, &condition.subject) {
+            true => self.raise_anew(condition, sensors),
+            false => self.raise_naming(condition, sensors),
+        }
+    }
+
+    /// The same, whoever has seen what stands: for what can be news a few times only.
+    pub fn raise_anew(&self, condition: Condition, sensors: Vec<Arc<str>>) {
+        self.alerts.raise_anew(condition, sensors);
+    }
+
+    /// Whether people have seen the open alert of the condition `key` of `subject`.
+    #[must_use]
+    pub fn is_seen(&self, key: &str, subject: &str) -> bool {
+        let open = self.open();
+        let is_it =
+            |alert: &&Arc<alerting::Alert>| &*alert.origin == key && &*alert.subject == subject;
+        let mut it = open.iter().filter(is_it).peekable();
+        it.peek().is_some() && it.all(|alert| is_seen(alert))
+    }
+
     /// The enabled rules that name a source below `prefix`. Allocates: for now and then.
     #[must_use]
     pub fn rules_about(&self, prefix: &str) -> Vec<Arc<Rule>> {

@@ -45,11 +45,7 @@ impl HostSession {
                 if let Phase::Live { board } = &self.phase {
                     let board = Arc::clone(board);
                     if self.went_back(&message, board.greeting.ticks_hz) {
-                        // It restarted, unseen by the line, and knows nothing of what
-                        // it was told.
-                        self.stats.state = LinkState::Greeting;
-                        self.started = self.started.map(|(serial, _)| (serial, None));
-                        self.ask(now_us);
+                        self.restarted_unseen(now_us);
                         return;
                     }
                     self.hear_live(&board, message, now_us, sink);
@@ -304,16 +300,42 @@ impl HostSession {
         now_us: u64,
         sink: &mut impl FnMut(LinkEvent),
     ) {
-        if let Phase::Describing {
-            greeting, sensors, ..
-        } = &mut self.phase
-            && index < greeting.sensors
-            && let Some(place) = sensors.get_mut(usize::from(index))
-        {
-            *place = Some(sensor);
-            self.is_describing = true;
-            self.live_when_complete(now_us, sink);
+        match &mut self.phase {
+            Phase::Describing {
+                greeting, sensors, ..
+            } if index < greeting.sensors => {
+                if let Some(place) = sensors.get_mut(usize::from(index)) {
+                    *place = Some(sensor);
+                    self.is_describing = true;
+                    self.live_when_complete(now_us, sink);
+                }
+            }
+            // Its values mean something else now: none counts until it was asked for all.
+            Phase::Live { board } => {
+                let known = board.sensors.get(usize::from(index));
+                // (How often it is read may be changed while it runs.)
+                let is_another = |known: &Sensor| {
+                    let interval_ms = known.interval_ms;
+                    *known
+                        != Sensor {
+                            interval_ms,
+                            ..sensor.clone()
+                        }
+                };
+                if known.is_some_and(is_another) {
+                    self.restarted_unseen(now_us);
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// It restarted, unseen by the line, or is another board by now, and knows nothing of
+    /// what it was told.
+    fn restarted_unseen(&mut self, now_us: u64) {
+        self.stats.state = LinkState::Greeting;
+        self.started = self.started.map(|(serial, _)| (serial, None));
+        self.ask(now_us);
     }
 
     fn live_when_complete(&mut self, now_us: u64, sink: &mut impl FnMut(LinkEvent)) {

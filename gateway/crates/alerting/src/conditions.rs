@@ -231,6 +231,28 @@ impl Conditions {
         state.words.take_turn(&self.ends, now)
     }
 
+    /// Raises what may stand already by another cause: its alert ends, and another one tells
+    /// of this, however often either came. For a caller who knows that people have seen the
+    /// first: it is what bounds their number.
+    pub(super) fn raise_anew(
+        &mut self,
+        condition: Condition,
+        sensors: Vec<Arc<str>>,
+        now: Mono,
+    ) -> bool {
+        let known = self.position(condition.key, &condition.subject);
+        let Some(index) = known.filter(|index| self.states[*index].stands) else {
+            return self.raise_naming(condition, sensors, now);
+        };
+        let state = &mut self.states[index];
+        (state.inherited, state.let_go, state.ends_at) = (None, false, None);
+        state.transition.end();
+        (state.ended_at, state.sensors) = (now, sensors);
+        (state.what, state.words.wait) = (Some(condition), false);
+        state.begin(now);
+        true
+    }
+
     /// True: the committer has something to do.
     pub(super) fn clear(&mut self, key: &str, subject: &str, now: Mono) -> bool {
         let Some(index) = self

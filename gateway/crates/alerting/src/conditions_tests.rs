@@ -380,3 +380,26 @@ fn other_sensors_in_the_same_words_are_kept() {
     let change = conditions.drain().pop().expect("told");
     assert!(change.reworded && change.sensors == of("b"), "{change:?}");
 }
+
+/// Two causes of one condition, and a person who has seen the first.
+#[test]
+fn another_cause_is_another_alert_however_often_it_came() {
+    let mut conditions = Conditions::default();
+    let words = |text: &str| Condition {
+        message: text.to_owned(),
+        ..silent("d1")
+    };
+    let of = |name: &str| vec![Arc::from(name)];
+    assert!(conditions.raise_anew(words("a"), of("a"), at(0)));
+    assert!(conditions.drain()[0].transition.raised);
+    for second in 1..10 {
+        let text = format!("cause {second}");
+        assert!(conditions.raise_anew(words(&text), of(&text), at(second)));
+        let told = conditions.drain().remove(0);
+        assert!(told.transition.ended_before && told.transition.stands);
+        let what = told.what.expect("words");
+        assert_eq!((what.message, told.sensors), (text.clone(), of(&text)));
+    }
+    assert_eq!(conditions.standing(), 1);
+    assert!(!conditions.raise_naming(words("cause 9"), of("cause 9"), at(11)));
+}

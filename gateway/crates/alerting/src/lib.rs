@@ -253,6 +253,15 @@ impl Alerts {
         }
     }
 
+    /// The same for what may stand already by another cause, which people have seen: its
+    /// alert ends, and another one tells of this.
+    pub fn raise_anew(&self, condition: Condition, sensors: Vec<Arc<str>>) {
+        let mut conditions = self.service.conditions();
+        if conditions.raise_anew(condition, sensors, Mono::now()) {
+            self.service.wake.notify_one();
+        }
+    }
+
     /// Ends the condition `key` of `subject`, if it stands.
     pub fn clear(&self, key: &'static str, subject: &str) {
         if self.service.conditions().clear(key, subject, Mono::now()) {

@@ -36,6 +36,9 @@ pub enum BoardsCommand {
         /// The file to write.
         file: PathBuf,
     },
+    /// Ask NVMe disks for their wear, as root, and leave the answers below /run for the
+    /// gateway. The package's mfg-drone-disks.timer does so every ten minutes.
+    AskDisks,
 }
 
 /// Arguments of `emergency-stop`.

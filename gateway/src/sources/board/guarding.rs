@@ -30,6 +30,10 @@ impl Watch {
         self.remembered.forget(now_ms, seen);
         let unseen = pipeline.unseen_metrics(BOARD);
         let sensors = self.board.sensors();
+        self.causes.settle(now_ms, |name| {
+            let index = sensors.find(name).ok();
+            index.is_some_and(|index| sensors.value(index, now_ms).value().is_some())
+        });
         let value = |index| sensors.value(index, now_ms);
         let mut held = [false; MAX_SENSORS];
         for group in &self.groups {
@@ -103,12 +107,23 @@ impl Watch {
                         false => Others::None,
                     };
                     let condition = lost(metric, &missing, others);
+                    let reasons = missing
+                        .iter()
+                        .map(|(sensor, why)| (&*sensor.name, why.kind()));
+                    let is_news = self.causes.take(metric, reasons);
                     let names = missing
                         .iter()
                         .map(|(sensor, _)| sensor.name.as_str().into());
-                    self.pipeline.raise_naming(condition, names.collect());
+                    let names = names.collect();
+                    match is_news {
+                        true => self.pipeline.raise_news(condition, names),
+                        false => self.pipeline.raise_naming(condition, names),
+                    }
                 }
-                Some(LossNotice::Back) => self.pipeline.clear(LOST, &subject(metric)),
+                Some(LossNotice::Back) => {
+                    self.causes.forget(metric);
+                    self.pipeline.clear(LOST, &subject(metric));
+                }
                 None => {}
             }
         }

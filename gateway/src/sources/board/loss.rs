@@ -27,7 +27,7 @@ pub(super) const GUARDED: [Metric; 7] = [
 
 /// How long it must be back: more than the longest back-off of a failing
 /// sensor, so that one lucky read in between is not "back".
-const BACK_AFTER_MS: u64 = 90_000;
+pub(super) const BACK_AFTER_MS: u64 = 90_000;
 
 /// How long a loss is waited for somebody to see, also where nothing of it is open: its
 /// alert was one too many, or a person has resolved it.
@@ -102,7 +102,7 @@ pub(super) fn missing<'a>(
                 let metric = group.mapping.metric;
                 // The hottest place may be where the one is that says what cannot be.
                 let is_told_alone = MISSED.contains(&metric) || metric == Metric::Temperature;
-                let is_faulty = why.is_fault() && is_told_alone;
+                let is_faulty = why.is_trouble() && is_told_alone;
                 (is_told || is_faulty).then_some((*index, why))
             }
         }
@@ -125,7 +125,7 @@ pub(super) fn state(
     let (mut is_missing, mut is_faulty) = (false, false);
     for (index, why) in missing(group, value_of, waited) {
         is_missing = true;
-        is_faulty |= why.is_fault();
+        is_faulty |= why.is_trouble();
         (index.place(), why.kind()).hash(&mut which);
     }
     if is_faulty {

@@ -11,7 +11,7 @@ use super::view::{BoardView, SensorView, Snapshot};
 use readings::measured::{Labels, Measured, Page};
 
 /// Families of values, with base units in their names.
-const FAMILIES: [(Quantity, &str, &str); 12] = [
+const FAMILIES: [(Quantity, &str, &str); 13] = [
     (
         Quantity::Temperature,
         "board_sensor_temperature_celsius",
@@ -24,6 +24,11 @@ const FAMILIES: [(Quantity, &str, &str); 12] = [
         "Currents; negative while a battery discharges",
     ),
     (Quantity::Power, "board_sensor_power_watts", "Powers"),
+    (
+        Quantity::Energy,
+        "board_sensor_energy_joules",
+        "Energy used, as chips count it",
+    ),
     (
         Quantity::Percent,
         "board_sensor_percent",

@@ -6,6 +6,7 @@
 //! it read is left in a [`BoardView`] for the handlers, who never wait for it.
 
 mod alarms;
+mod causes;
 mod change_log;
 mod conditions;
 mod guarding;
@@ -15,6 +16,7 @@ mod measured;
 mod named;
 mod remembered;
 mod rules;
+mod telling;
 mod view;
 
 use std::path::Path;
@@ -23,7 +25,7 @@ use std::thread;
 use std::time::Duration;
 
 use boards::{
-    Absence, Board, Freshness, MAX_SENSORS, Role, Sample, SensorIndex, TemperatureLimits, Tree,
+    Absence, Board, Freshness, MAX_SENSORS, Sample, SensorIndex, TemperatureLimits, Tree,
     TreeError, Words,
 };
 use tokio_util::sync::CancellationToken;
@@ -34,9 +36,9 @@ use alerting::{BOARD_FURTHER_ALARM as FURTHER, BOARD_SENSOR_LOST as LOST, Rule};
 use readings::clock::Mono;
 use readings::{BOARD, BOARD_SENSOR_PREFIX, METRIC_COUNT, Metric, Reading, SourceId};
 
-use alarms::{AlarmChange, Alarms};
+use alarms::Alarms;
+use causes::Causes;
 use change_log::{ChangeLog, Line};
-use conditions::Hanging;
 use loss::Guard;
 use mapping::{Group, Waited};
 pub use mapping::{is_watched, metric_of};
@@ -155,11 +157,14 @@ struct Watch {
     standing: Vec<Arc<Rule>>,
     /// Sensors that an earlier run told of, and that are not there yet.
     remembered: Remembered,
+    /// Why sensors are lost, as was told.
+    causes: Causes,
     changes: ChangeLog,
     alarms: Alarms,
     named: Named,
-    /// Descriptions that were refused, as was told.
+    /// Descriptions that were refused, and how many sensors found no place, as was told.
     refused: Vec<String>,
+    left_out: usize,
     busses: conditions::Busses,
     /// How long a bus must hang.
     lost_after_ms: u64,
@@ -179,6 +184,10 @@ impl Watch {
         let drone_interfaces = drone_interfaces(config);
         let limits = board.sensors().temperature_limits();
         let remembered = Remembered::of(&pipeline.open_about(BOARD));
+        let mut causes = Causes::default();
+        for missing in remembered.all() {
+            causes.inherit(missing.metric, &missing.name);
+        }
         let mut watch = Watch {
             generation: board.sensors().generation(),
             groups: mapping::groups(board.sensors(), &drone_interfaces),
@@ -194,10 +203,12 @@ impl Watch {
             samples: Vec::with_capacity(MAX_SENSORS),
             guards: [Guard::new(config.board.lost_after_s * 1_000); METRIC_COUNT],
             standing: Vec::new(),
+            causes,
             changes: ChangeLog::new(),
             alarms: Alarms::new(),
             named,
             refused: Vec::new(),
+            left_out: 0,
             busses: conditions::Busses::default(),
             lost_after_ms: config.board.lost_after_s * 1_000,
             looked_ms: 0,
@@ -398,81 +409,6 @@ impl Watch {
                 }
                 Some(Line::Back) => {
                     tracing::info!("board sensor {} has a value again", sensor.name)
-                }
-                None => {}
-            }
-        }
-    }
-
-    /// Tells which sensors found no place, or that all have one.
-    fn tell_left_out(&self) {
-        let left_out = self.board.sensors().left_out();
-        if left_out.count == 0 {
-            self.pipeline.clear(conditions::LEFT_OUT, BOARD);
-        } else {
-            self.pipeline.raise(conditions::sensors_left_out(left_out));
-        }
-    }
-
-    /// Tells which descriptions were refused, and why, or that none is any more.
-    fn tell_refused(&mut self) {
-        let refused = conditions::refused(&self.board);
-        if refused == self.refused {
-            return;
-        }
-        // Something new to say is another alert; at the start there is nothing before it.
-        if !self.refused.is_empty() {
-            self.pipeline.clear(conditions::REFUSED, BOARD);
-        }
-        if !refused.is_empty() {
-            self.pipeline
-                .raise(conditions::description_refused(&refused));
-        }
-        for why in refused.iter().filter(|why| !self.refused.contains(why)) {
-            tracing::warn!("description of the board refused: {why}");
-        }
-        self.refused = refused;
-    }
-
-    /// Tells that a bus hangs, or one more, or that none does any more.
-    fn tell_stuck(&mut self, now_ms: u64) {
-        let hung = self.board.sensors().hung();
-        let sensors = self.board.sensors();
-        let busses = || sensors.stuck_busses().map(str::to_owned).collect();
-        let Some(change) = self
-            .busses
-            .observe(hung, busses, now_ms, self.lost_after_ms)
-        else {
-            return;
-        };
-        // New words are told to nobody: one more bus is told anew.
-        if matches!(change, Hanging::More | Hanging::Over) {
-            self.pipeline.clear(conditions::STUCK, BOARD);
-        }
-        if matches!(change, Hanging::First | Hanging::More) {
-            let all = conditions::stuck(&self.board, now_ms);
-            self.pipeline.raise(conditions::bus_stuck(&all));
-        }
-    }
-
-    /// Tells of alarms that the one which stands already would hide.
-    fn tell_alarms(&mut self, now_ms: u64) {
-        for (index, sample) in &self.samples {
-            let sensor = self.board.sensors().sensor(*index);
-            let Sample::Reading(reading) = sample else {
-                continue;
-            };
-            if sensor.role != Role::Alarm {
-                continue;
-            }
-            let is_set = reading.is_set();
-            match self.alarms.observe(*index, &sensor.name, is_set, now_ms) {
-                Some(AlarmChange::Further) => {
-                    self.pipeline.raise(conditions::further_alarm(sensor));
-                }
-                Some(AlarmChange::Over) => {
-                    let subject = alarms::subject(&sensor.name);
-                    self.pipeline.clear(FURTHER, &subject);
                 }
                 None => {}
             }

@@ -58,6 +58,11 @@ impl Remembered {
         remembered
     }
 
+    /// Each of them that is waited for now.
+    pub(super) fn all(&self) -> &[Missing] {
+        &self.missing
+    }
+
     fn add(&mut self, metric: Metric, names: &[Arc<str>]) {
         for name in names {
             let missing = Missing {

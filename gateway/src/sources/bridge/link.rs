@@ -97,6 +97,8 @@ pub(super) struct LinkRecord {
     pub held: Held,
     pub stop: Stop,
     restarts: Restarts,
+    /// How many sensors have no place, as was told.
+    left_out: usize,
     /// A board was met whose rates are still to be told.
     pub rates_due: bool,
     guard: LossDetector,
@@ -210,9 +212,13 @@ impl Link {
         drop(state);
         for (change, slot) in change {
             match change {
-                LossChange::Lost => self
-                    .pipeline
-                    .raise(self.wording().sensor_lost(&slot, now_ms)),
+                LossChange::Lost => {
+                    let lost = self.wording().sensor_lost(&slot, now_ms);
+                    match slot.is_news {
+                        true => self.pipeline.raise_news(lost, Vec::new()),
+                        false => self.pipeline.raise(lost),
+                    }
+                }
                 LossChange::Back => self.pipeline.clear(SENSOR_LOST, &slot.what.source_name),
             }
         }
@@ -386,19 +392,24 @@ impl Link {
 
     /// Tells which sensors have no place, or that all have one; how many have none.
     fn tell_left_out(&self) -> usize {
-        let state = self.lock();
+        let mut state = self.lock();
         let left_out: Vec<Arc<super::sensor::Described>> = state
             .slots
             .iter()
             .filter(|slot| slot.what.source.is_none())
             .map(|slot| slot.what.clone())
             .collect();
+        let before = std::mem::replace(&mut state.left_out, left_out.len());
         drop(state);
         if left_out.is_empty() {
             self.pipeline.clear(LEFT_OUT, &self.subject);
-        } else {
-            let names: Vec<&str> = left_out.iter().map(|what| what.name.as_str()).collect();
-            self.pipeline.raise(self.wording().left_out(&names));
+            return 0;
+        }
+        let names: Vec<&str> = left_out.iter().map(|what| what.name.as_str()).collect();
+        let condition = self.wording().left_out(&names);
+        match before > 0 && left_out.len() > before {
+            true => self.pipeline.raise_news(condition, Vec::new()),
+            false => self.pipeline.raise(condition),
         }
         left_out.len()
     }

@@ -60,7 +60,7 @@ pub(super) fn bench() -> Bench {
     }
 }
 
-fn board(names: &[String]) -> LinkEvent {
+pub(super) fn board(names: &[String]) -> LinkEvent {
     let greeting = Greeting {
         min: 1,
         current: 1,

@@ -21,6 +21,9 @@ const LEAST_MAX_AGE_MS: u64 = 2_000;
 /// again before that is.
 const PATIENCE_MS: (u64, u64) = (10_000, 10_000);
 
+/// Every fault, refused or not, and silence.
+const MAX_CAUSES: usize = 8;
+
 /// What a sensor is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Described {
@@ -59,8 +62,12 @@ pub(super) struct SensorRecord {
     /// Whether it failed more often than not since: a value now and then is no sensor.
     mostly_fails: bool,
     guard: LossDetector,
-    /// What its loss was told as: how it fails, and whether by a value that is refused.
+    /// What its loss was told as last, and all it was told as: how it fails, and whether by a
+    /// value that is refused.
     told: Option<(Worth, bool)>,
+    causes: heapless::Vec<(Worth, bool), MAX_CAUSES>,
+    /// Whether it is lost by another cause than any that was told.
+    pub is_news: bool,
 }
 
 /// What a sensor is worth.
@@ -114,6 +121,8 @@ impl SensorRecord {
             mostly_fails: false,
             guard: before.map_or_else(LossDetector::default, |slot| slot.guard),
             told: before.and_then(|slot| slot.told),
+            causes: before.map_or_else(heapless::Vec::new, |slot| slot.causes.clone()),
+            is_news: false,
         }
     }
 
@@ -174,10 +183,28 @@ impl SensorRecord {
         let now = Some((worth, self.refused.is_some()));
         let is_other = self.is_lost() && worth != Worth::Fresh && self.told != now;
         let change = change.or(is_other.then_some(LossChange::Lost));
-        if change.is_some() {
-            self.told = now;
+        match change {
+            Some(LossChange::Lost) => self.tell(now),
+            Some(LossChange::Back) => {
+                self.told = None;
+                self.causes.clear();
+            }
+            None => {}
         }
         change
+    }
+
+    /// Its loss is told as that. The first cause is news to nobody who has seen the alert of
+    /// the run before.
+    fn tell(&mut self, cause: Option<(Worth, bool)>) {
+        self.told = cause;
+        let Some(cause) = cause.filter(|cause| !self.causes.contains(cause)) else {
+            self.is_news = false;
+            return;
+        };
+        self.is_news = !self.causes.is_empty();
+        // There are no more than fit.
+        let _ = self.causes.push(cause);
     }
 
     /// Why it has no value, or hardly any, while its board is known; for people.

@@ -20,12 +20,26 @@ const BACK_AFTER_MS: u64 = 3_000;
 /// in turn each may have its own.
 const ANOTHER_REASON_MS: u64 = 10_000;
 
-/// The reason that was told, and since when there is the one of now.
-#[derive(Clone, Copy, Debug, Default)]
+/// The reason that was told, all that were since the link was there, and since when there is
+/// the one of now.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Told {
     reason: Option<Kind>,
+    kinds: heapless::Vec<Kind, MAX_KINDS>,
     since_ms: u64,
 }
+
+impl Told {
+    /// That is told now. Whether it was not before.
+    fn tell(&mut self, kind: Option<Kind>) -> bool {
+        self.reason = kind;
+        // A kind that finds no room was told often enough.
+        kind.is_some_and(|kind| !self.kinds.contains(&kind) && self.kinds.push(kind).is_ok())
+    }
+}
+
+/// More than there are kinds.
+const MAX_KINDS: usize = 16;
 
 /// A kind of reason, whatever it says in particular.
 type Kind = Discriminant<LostReason>;
@@ -77,17 +91,26 @@ impl Link {
         let tells_anew = change.is_none() && is_other && stands;
         // One kind has many reasons: the alert takes the words of the newest.
         let is_same = state.guard.is_lost() && kind.is_some() && kind == state.told.reason;
+        let mut is_news = false;
         if tells_anew || change == Some(LossChange::Lost) {
-            state.told.reason = kind;
+            is_news = state.told.tell(kind);
+        }
+        if change == Some(LossChange::Back) {
+            state.told.kinds.clear();
         }
         drop(state);
-        if tells_anew || change == Some(LossChange::Back) {
-            // Another kind is another alert: whoever mends one thing is told of the next anew.
+        // Another kind is another alert: whoever mends one thing is told of the next anew. An
+        // alert that comes and goes ends late, though: who has seen it is told at once.
+        let is_seen = tells_anew && self.pipeline.is_seen(LOST, &self.subject);
+        if (tells_anew && !is_seen) || change == Some(LossChange::Back) {
             self.pipeline.clear(LOST, &self.subject);
         }
         if tells_anew || is_same || change == Some(LossChange::Lost) {
             let lost = self.wording().link_lost(reason.as_ref());
-            self.pipeline.raise(lost);
+            match is_seen && is_news {
+                true => self.pipeline.raise_anew(lost, Vec::new()),
+                false => self.pipeline.raise(lost),
+            }
         }
     }
 }
