@@ -47,6 +47,9 @@ test('failures are told apart in words', () => {
     ),
     '前の動作がまだ終わっていません。',
   );
+  // A target of notifications is no drone.
+  const said = { status: 502, code: 'NOTIFY_FAILED', message: 'refused with 404; check the address' };
+  assert.match(inWords(new Failure('refused', said)), /^通知先に届きませんでした。/);
   assert.equal(inWords(new Failure('refused', { status: 418, code: 'ODD' })), 'ゲートウェイに拒否されました。');
 });
 
