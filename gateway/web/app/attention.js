@@ -89,7 +89,9 @@ export function call(level, text, isUnseen = document.hidden) {
   if (rank(level) < rank(FROM)) return;
   const { sound: loud, vibration, notification } = wishes.value;
   if (loud && 'AudioContext' in globalThis) sound(level);
-  if (vibration && navigator.vibrate) navigator.vibrate(rank(level) >= rank('error') ? [300, 100, 300] : [200]);
+  // (Browsers let no page shake a device that was not touched.)
+  if (vibration && navigator.vibrate && (navigator.userActivation?.hasBeenActive ?? true))
+    navigator.vibrate(rank(level) >= rank('error') ? [300, 100, 300] : [200]);
   if (notification && 'Notification' in globalThis && Notification.permission === 'granted' && isUnseen) {
     try {
       new Notification(gatewayName(), { body: text, tag: text, icon: '/static/icon-192.png' });

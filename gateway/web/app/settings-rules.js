@@ -185,7 +185,7 @@ export function Rules() {
   return html`<div class="row"><button type="button" class="primary" onClick=${() => setShown(null)}>${t('rule.new')}</button></div>
     <ul class="list">${inInterest(rules.value).map(
       (rule) => html`<li key=${rule.name} class=${rule.enabled ? '' : 'dim'}>
-      <div><${Level} level=${rule.level} /> <b>${of('metric', rule.metric)}</b> ${FLAGS.includes(rule.metric) ? '' : limit(rule.operator, rule.metric, rule.threshold)}
+      <div><${Level} level=${rule.level} /> <b>${FLAGS.includes(rule.metric) ? of('flag', rule.metric) : of('metric', rule.metric)}</b> ${FLAGS.includes(rule.metric) ? '' : limit(rule.operator, rule.metric, rule.threshold)}
         <br /><small class="quiet">${rule.source ? subjectName(rule.source, names.value) : t('rule.everySource')}${rule.for_s ? ` · ${t('rule.forS', { n: rule.for_s })}` : ''} · ${of('origin', rule.origin)}${rule.enabled ? '' : ` · ${t('rule.off')}`}</small></div>
       <div class="row"><${Button} busyKey=${`rule/${rule.name}`} class="plain" onClick=${() => setShown(rule)}>${t('change')}<//>
         <${Button} busyKey=${`rule/${rule.name}`} class="plain" onClick=${() => toggle(rule)}>${t(rule.enabled ? 'rule.switchOff' : 'rule.switchOn')}<//>

@@ -539,7 +539,7 @@ export const JA = {
   'network.received': '受信',
   'network.sent': '送信',
   'network.packets': '{n} パケット',
-  'sensor.fresh': '正常',
+  'sensor.fresh': '最新',
   'sensor.stale': '更新なし',
   'sensor.absent': '取得不可',
   'role.clock_max_error': '時刻の最大誤差',
