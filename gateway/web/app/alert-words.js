@@ -77,6 +77,9 @@ const withSession = (text) =>
  * @param {Map<string, string>} names
  */
 export function audited(subject, names) {
+  if (subject === 'not counted') return t('audit.notCounted');
+  const [, kind, about] = /^(lacks|failure) (\w+)$/.exec(subject.replace(/^after (\d+) failures$/, 'failure $1')) ?? [];
+  if (kind) return t(`audit.${kind}`, { n: about, what: of('permissionShort', about) });
   const session = / \(session \w+\)$/.exec(subject)?.[0] ?? '';
   const text = subject.slice(0, subject.length - session.length);
   const nameOf = (/** @type {string} */ id) => names.get(id) ?? id;

@@ -52,6 +52,10 @@ test('the audit trail is read in words, as far as it has a shape', () => {
     ['land-all: roof sent (1a-8), d2 not_needed', '全機着陸: 屋上 送信しました, d2 不要（地上または未接続）'],
     ['group hall: land: roof sent (1a-8)', 'グループ hall: 着陸: 屋上 送信しました'],
     ['session 9f', 'セッション 9f'],
+    ['lacks admin', '必要な権限: 管理'],
+    ['failure 3', '3 回目'],
+    ['after 5 failures', '5 回目'],
+    ['not counted', '回数に含めません'],
     ['Gate tablet (ab12)', 'Gate tablet (ab12)'],
   ])
     assert.equal(audited(subject, names), words);
