@@ -66,12 +66,28 @@ async function tour(browser, gateway, shots, who) {
     await page.getByRole('heading', { level: 1, name: t(`nav.${screen}`) }).waitFor({ state: 'attached' });
     await look(screen);
   }
-  for (const part of ['sticks', 'rules', 'keys', 'audit', 'logs', 'certificate', 'about']) {
+  for (const part of ['sticks', 'rules', 'keys', 'notify', 'sessions', 'audit', 'logs', 'certificate', 'about']) {
     await page.getByRole('button', { name: t(`settings.${part}`), exact: true }).click();
     await page.getByRole('region', { name: t(`settings.${part}`), exact: true }).waitFor();
     await look(`settings-${part}`);
+    // What is filled in over the page as well.
+    const adds = { rules: 'rule.new', keys: 'key.new' }[part];
+    if (!adds) continue;
+    await page.getByRole('button', { name: t(adds), exact: true }).click();
+    await page.getByRole('dialog').getByRole('combobox').first().waitFor();
+    await look(`dialog-${part}`);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
   }
   await open(me, 'home');
+  await page
+    .getByRole('article')
+    .first()
+    .getByRole('button', { name: t('takeOff'), exact: true })
+    .click();
+  await page.getByRole('dialog').getByRole('listitem').first().waitFor();
+  await look('dialog-takeoff');
+  await page.keyboard.press('Escape');
   await page.getByRole('link', { name: 'Tello EDU #2 (simulated, battery low)', exact: true }).click();
   await page.getByRole('heading', { level: 1 }).waitFor();
   await page.getByRole('button', { name: t('control.take') }).click();
