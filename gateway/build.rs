@@ -4,8 +4,8 @@
 //!
 //! A build needs the sources only: nothing is fetched, no other program is run, and
 //! nothing inside a page's file is changed but the mark `{{version}}`, and that our own pages,
-//! scripts and styles come without comments and indentation, and the second list of words
-//! without the names that the first one has.
+//! scripts and styles come without comments and indentation, and the lists of words as lines,
+//! the second one without the names that the first one has.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -96,6 +96,7 @@ fn pages(web: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     );
     for (index, (name, bytes)) in files.into_iter().enumerate() {
         let bytes = match String::from_utf8(bytes) {
+            Ok(_) if name == words::ENGLISH => words::in_families(web)?.into_bytes(),
             Ok(_) if name == words::JAPANESE => words::unnamed(web)?.into_bytes(),
             Ok(text) if is_ours(&name) => comments::without(&text)
                 .replace(VERSION_MARK, &version)

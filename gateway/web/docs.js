@@ -2,7 +2,7 @@
 // each request or to copy it as a curl command. Small enough to read; sets text only,
 // never markup.
 
-import { curlOf, flies, matches, reading, requestOf } from './docs-request.js';
+import { bodyOf, curlOf, flies, matches, reading, requestOf } from './docs-request.js';
 import { translate, w } from './docs-words.js';
 
 translate();
@@ -89,8 +89,8 @@ async function sent(request, answer) {
   answer.hidden = false;
   answer.textContent = w('Sent; no answer yet.');
   try {
-    const { url, method, headers, body } = request;
-    const response = await fetch(url, { method, headers, body, credentials: 'same-origin', signal: AbortSignal.timeout(30_000) });
+    const { url, method, headers } = request;
+    const response = await fetch(url, { method, headers, body: bodyOf(request), credentials: 'same-origin', signal: AbortSignal.timeout(30_000) });
     const text = await response.text();
     let shown = text;
     try { shown = indented(JSON.parse(text)); } catch { /* not JSON: as it is */ }
@@ -101,7 +101,8 @@ async function sent(request, answer) {
 }
 
 /** Where the value of a parameter is given: what has few values is chosen. */
-function inputOf({ name, schema, required, example }) {
+function inputOf({ name, schema, required, example, isFile }) {
+  if (isFile) return element('input', { attributes: { 'aria-label': name, type: 'file' } });
   const choices = schema?.enum ?? (schema?.type === 'boolean' ? ['true', 'false'] : null);
   if (!choices) return element('input', { attributes: { 'aria-label': name, placeholder: example ?? (required ? w('required') : '') } });
   const none = element('option', { text: '–', attributes: { value: '' } });
@@ -110,14 +111,20 @@ function inputOf({ name, schema, required, example }) {
 
 /** The form that sends the request. */
 function trial(verb, path, operation) {
-  const fields = (operation.parameters ?? []).map((parameter) => ({ parameter, input: inputOf(parameter) }));
-  const content = operation.requestBody?.content['application/json'];
+  const sends = operation.requestBody?.content ?? {};
+  const content = sends['application/json'];
+  const form = sends['multipart/form-data']?.schema;
+  const parts = Object.entries(form?.properties ?? {}).map(([name, schema]) => ({
+    name, schema, in: 'part', required: form.required?.includes(name), description: schema.description, isFile: 'contentMediaType' in schema,
+  }));
+  if (sends['application/octet-stream']) parts.push({ name: 'file', in: 'body', required: true, isFile: true });
+  const fields = [...(operation.parameters ?? []), ...parts].map((parameter) => ({ parameter, input: inputOf(parameter) }));
   const body = content ? element('textarea', { attributes: { 'aria-label': w('JSON body'), spellcheck: 'false' } }) : null;
   if (content?.example !== undefined) body.value = indented(content.example);
   const answer = element('pre', { attributes: { 'aria-live': 'polite' } });
   answer.hidden = true;
   const asked = () => requestOf(verb, path, {
-    values: fields.map(({ parameter, input }) => ({ ...parameter, value: input.value })),
+    values: fields.map(({ parameter, input }) => ({ ...parameter, value: parameter.isFile ? input.files[0] : input.value })),
     body: body?.value,
     key: $('key').value,
   });
@@ -144,9 +151,9 @@ function trial(verb, path, operation) {
   const rows = fields.map(({ parameter, input }) => [
     `${parameter.name}${parameter.required ? ' *' : ''}`, parameter.in, typeOf(parameter.schema), said(parameter.description), input,
   ]);
-  const parts = rows.length ? [table(['Parameter', 'In', 'Type', 'Meaning', 'Value'].map((one) => w(one)), rows)] : [];
-  if (content) parts.push(element('h4', { text: w('JSON body') }), properties(content.schema, w('required'), w('optional')), body);
-  return element('div', {}, ...parts, element('div', { className: 'row' }, send, copy), answer);
+  const shown = rows.length ? [table(['Parameter', 'In', 'Type', 'Meaning', 'Value'].map((one) => w(one)), rows)] : [];
+  if (content) shown.push(element('h4', { text: w('JSON body') }), properties(content.schema, w('required'), w('optional')), body);
+  return element('div', {}, ...shown, element('div', { className: 'row' }, send, copy), answer);
 }
 
 function answersOf(operation) {

@@ -1,14 +1,18 @@
 // Runs the flows, and shows every screen in both languages, three sizes and two themes:
 // without sideways scrolling, without what axe complains of, and as pictures to look at.
 //
-//   node check.js BINARY [--shots FOLDER] [FLOW…]
+//   node check.js BINARY [--shots FOLDER] [--all] [--workers N] [FLOW…]
+//
+// Two people do the flows, one a language; with `--all` twelve do, one each language, size
+// and theme. Workers have a browser and a gateway each, and share what is to be done.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { check, FLOWS } from './flows.js';
-import { folderFor, Gateway, launch, open, person, signIn } from './world.js';
+import { evidence, folderFor, Gateway, launch, open, person, signIn } from './world.js';
 
 const SIZES = [
   [390, 844],
@@ -62,12 +66,28 @@ async function tour(browser, gateway, shots, who) {
     await page.getByRole('heading', { level: 1, name: t(`nav.${screen}`) }).waitFor({ state: 'attached' });
     await look(screen);
   }
-  for (const part of ['sticks', 'rules', 'keys', 'audit', 'logs', 'certificate', 'about']) {
+  for (const part of ['sticks', 'rules', 'keys', 'notify', 'sessions', 'audit', 'logs', 'certificate', 'about']) {
     await page.getByRole('button', { name: t(`settings.${part}`), exact: true }).click();
     await page.getByRole('region', { name: t(`settings.${part}`), exact: true }).waitFor();
     await look(`settings-${part}`);
+    // What is filled in over the page as well.
+    const adds = { rules: 'rule.new', keys: 'key.new' }[part];
+    if (!adds) continue;
+    await page.getByRole('button', { name: t(adds), exact: true }).click();
+    await page.getByRole('dialog').getByRole('combobox').first().waitFor();
+    await look(`dialog-${part}`);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
   }
   await open(me, 'home');
+  await page
+    .getByRole('article')
+    .first()
+    .getByRole('button', { name: t('takeOff'), exact: true })
+    .click();
+  await page.getByRole('dialog').getByRole('listitem').first().waitFor();
+  await look('dialog-takeoff');
+  await page.keyboard.press('Escape');
   await page.getByRole('link', { name: 'Tello EDU #2 (simulated, battery low)', exact: true }).click();
   await page.getByRole('heading', { level: 1 }).waitFor();
   await page.getByRole('button', { name: t('control.take') }).click();
@@ -78,60 +98,109 @@ async function tour(browser, gateway, shots, who) {
 }
 
 const [binary, ...rest] = process.argv.slice(2);
-const at = rest.indexOf('--shots');
-const shots = folderFor(resolve(at >= 0 ? rest.splice(at, 2)[1] : 'shots'));
+/** What follows an option, and whether one is there. @param {string} name @param {string} usual */
+const option = (name, usual) => (rest.includes(name) ? rest.splice(rest.indexOf(name), 2)[1] : usual);
+const flag = (name) => rest.includes(name) && rest.splice(rest.indexOf(name), 1).length > 0;
+
+const shots = folderFor(resolve(option('--shots', 'shots')));
+const workers = Number(option('--workers', String(Math.min(2, availableParallelism()))));
+const isAll = flag('--all');
 const wanted = rest.length ? rest : ['tour', ...Object.keys(FLOWS)];
-const people = [
-  { language: 'ja', size: SIZES[0], theme: 'light' },
-  { language: 'en', size: SIZES[1], theme: 'dark' },
-].filter(({ language }) => !process.env.ONLY || process.env.ONLY === language);
-const browser = await launch();
-let gateway = await Gateway.start(resolve(binary));
+const unknown = wanted.filter((name) => name !== 'tour' && !(name in FLOWS));
+assert.deepEqual(unknown, [], `known are: tour ${Object.keys(FLOWS).join(' ')}`);
+
+/** Everybody: each language, size and theme. */
+const everybody = ['ja', 'en'].flatMap((language) =>
+  SIZES.flatMap((size) => ['light', 'dark'].map((theme) => ({ language, size, theme }))),
+);
+const isOfTwo = ({ language, size, theme }) =>
+  language === 'ja' ? size === SIZES[0] && theme === 'light' : size === SIZES[1] && theme === 'dark';
+const people = everybody.filter(({ language }) => !process.env.ONLY || process.env.ONLY === language);
+const called = ({ language, size, theme }) => `${language}, ${size.join('×')}, ${theme}`;
+
 let failed = 0;
 
-async function run(title, work) {
-  const begun = Date.now();
-  try {
-    await work();
-    console.log(`ok   ${title}  ${((Date.now() - begun) / 1000).toFixed(1)} s`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL ${title}: ${error.stack?.split('\n').slice(0, 12).join('\n     ')}`);
-    for (const context of browser.contexts()) {
-      for (const [index, page] of context.pages().entries())
-        await page
-          .screenshot({ path: join(shots, `FAILED-${title.replace(/\W+/g, '-')}-${index}.png`) })
-          .catch(() => {});
-    }
+/** One browser, and one gateway at a time. */
+class Worker {
+  static async begin() {
+    const made = new Worker();
+    made.browser = await launch();
+    return made;
   }
-  for (const context of browser.contexts()) await context.close();
+
+  /** A gateway as at the start, for what comes now. */
+  async fresh() {
+    await this.gateway?.clear();
+    this.gateway = await Gateway.start(resolve(binary));
+  }
+
+  async run(title, work) {
+    const begun = Date.now();
+    const lines = [];
+    this.gateway.mark();
+    try {
+      await work((line) => lines.push(line));
+      lines.push(`ok   ${title}  ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+    } catch (error) {
+      failed += 1;
+      lines.push(`FAIL ${title}: ${error.stack?.split('\n').slice(0, 12).join('\n     ')}`);
+      for (const [index, page] of this.browser
+        .contexts()
+        .flatMap((context) => context.pages())
+        .entries()) {
+        const path = join(shots, `FAILED-${title.replace(/\W+/g, '-')}-${index}.png`);
+        await page.screenshot({ path, timeout: 5000 }).catch(() => {});
+      }
+      lines.push(error.evidence ?? (await evidence(this.browser, this.gateway)));
+    }
+    // (In one piece: another worker writes as well.)
+    console.log(lines.join('\n'));
+    for (const context of this.browser.contexts()) await context.close();
+  }
+
+  async end() {
+    await this.browser.close();
+    await this.gateway?.clear();
+  }
 }
 
-try {
-  if (wanted.includes('tour')) {
-    for (const language of ['ja', 'en'].filter((one) => !process.env.ONLY || process.env.ONLY === one)) {
-      for (const size of SIZES.slice(0, Number(process.env.SIZES ?? 3))) {
-        for (const theme of ['light', 'dark'])
-          await run(`every screen, ${language}, ${size.join('×')}, ${theme}`, () =>
-            tour(browser, gateway, shots, { language, size, theme }),
-          );
-      }
+/** What there is to do, the longest first. @type {((worker: Worker) => Promise<void>)[]} */
+const work = people
+  .filter((who) => isAll || isOfTwo(who))
+  .map((who) => async (worker) => {
+    const flows = Object.entries(FLOWS).filter(([name]) => wanted.includes(name));
+    if (!flows.length) return;
+    await worker.fresh();
+    for (const [name, flow] of flows) {
+      await worker.run(`${name}, ${called(who)}`, async (tell) => {
+        const { browser, gateway } = worker;
+        check(await flow({ browser, gateway, who, shots, tell }));
+      });
     }
+  });
+const tours = people.filter(({ size }) => SIZES.indexOf(size) < Number(process.env.SIZES ?? SIZES.length));
+if (wanted.includes('tour')) {
+  // A few at once, since each lot needs a gateway of its own.
+  for (let at = 0; at < tours.length; at += 3) {
+    work.push(async (worker) => {
+      await worker.fresh();
+      for (const who of tours.slice(at, at + 3))
+        await worker.run(`every screen, ${called(who)}`, () => tour(worker.browser, worker.gateway, shots, who));
+    });
   }
-  for (const who of people) {
-    // (Each with drones and alerts as they are at the start.)
-    await gateway.clear();
-    gateway = await Gateway.start(resolve(binary));
-    for (const [name, flow] of Object.entries(FLOWS)) {
-      if (wanted.includes(name))
-        await run(`${name}, ${who.language}, ${who.size.join('×')}`, async () =>
-          check(await flow({ browser, gateway, who, shots })),
-        );
-    }
+}
+
+async function works() {
+  const worker = await Worker.begin();
+  try {
+    for (let next = work.shift(); next; next = work.shift()) await next(worker);
+  } finally {
+    await worker.end();
   }
-} finally {
-  if (failed) console.log(gateway.log());
-  await browser.close();
-  await gateway.clear();
+}
+const ends = await Promise.allSettled(Array.from({ length: Math.max(1, workers) }, works));
+for (const { reason } of ends.filter(({ status }) => status === 'rejected')) {
+  failed += 1;
+  console.log(`FAIL a worker ended: ${reason?.stack ?? reason}`);
 }
 process.exitCode = failed ? 1 : 0;

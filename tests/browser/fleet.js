@@ -5,17 +5,24 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePorts, Gateway, linkOf, person, until } from './world.js';
+import { freePorts, Gateway, linkOf, person, until, withGateway } from './world.js';
 
 const DRONES = 64;
 /** Of 127.0.0.0/8, apart from those of the demo. */
 const FIRST_ADDRESS = 100;
+/** The first key of such a site; the demo's are good for a demo only. */
+export const SITE_KEY = 'key-of-a-site-0123456789abcdef';
 export const nameOf = (n) => `倉庫 ${n} 号機`;
 
-/** The program as a site runs it, and drones simulated by another of its processes. */
+/**
+ * The program as a site runs it, and drones simulated by another of its processes: `how` is
+ * said to that one, `config` stands in the site's file, `environment` is the gateway's.
+ */
 export class Fleet extends Gateway {
-  static async open(binary, count = DRONES, how = []) {
+  static async open(binary, count = DRONES, how = [], { config: more = () => '', environment = () => ({}) } = {}) {
     const made = await Fleet.prepare(binary);
+    made.key = SITE_KEY;
+    made.environment = { MFG_DRONE_ADMIN_KEY: SITE_KEY, ...environment(made.work) };
     const [state, command, video] = await freePorts();
     const config = join(made.work, 'gateway.toml');
     const drones = Array.from(
@@ -26,7 +33,7 @@ export class Fleet extends Gateway {
     writeFileSync(
       config,
       `[server]\nlisten = "127.0.0.1:${made.port}"\nhttp_listen = "127.0.0.1:${made.plainPort}"\n[storage]\ndir = "${join(made.work, 'state')}"\n` +
-        `[drones]\nbind = "127.0.0.1"\nstate_port = ${state}\ncommand_port = ${command}\nvideo_port = ${video}\n${drones.join('')}`,
+        `[drones]\nbind = "127.0.0.1"\nstate_port = ${state}\ncommand_port = ${command}\nvideo_port = ${video}\n${drones.join('')}${more(made.work)}`,
     );
     made.arguments = ['run', '--config', config];
     const ports = { '--state-port': state, '--command-port': command, '--video-port': video };
@@ -39,20 +46,20 @@ export class Fleet extends Gateway {
       ...Object.entries(ports),
       ...how,
     ];
-    made.simulator = spawn(binary, simulated.flat().map(String), { stdio: ['pipe', 'ignore', 'inherit'] });
+    if (count) made.simulator = spawn(binary, simulated.flat().map(String), { stdio: ['pipe', 'ignore', 'inherit'] });
     await made.begin();
     return made;
   }
 
   async clear() {
-    this.simulator.kill('SIGTERM');
+    this.simulator?.kill('SIGCONT');
+    this.simulator?.kill('SIGTERM');
     await super.clear();
   }
 }
 
 export async function fleet({ browser, gateway, who, shots }) {
-  const site = await Fleet.open(gateway.binary);
-  try {
+  return withGateway(browser, await Fleet.open(gateway.binary), async (site) => {
     const me = await person(browser, { ...who, url: 'data:text/html,' });
     const { page, t } = me;
     await page.goto(linkOf(site));
@@ -85,7 +92,5 @@ export async function fleet({ browser, gateway, who, shots }) {
     await until('all are back', async () => (await cards.count()) === DRONES);
     // (The site is no demo, and says so by 404.)
     return me;
-  } finally {
-    await site.clear();
-  }
+  });
 }

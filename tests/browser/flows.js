@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { attention, installing, keyboard, overThePage } from './device-flows.js';
 import { Fleet, fleet, nameOf } from './fleet.js';
 import { journey } from './journey.js';
+import { bridge, clocks, deniedKeys, links, sessionsEnded, stale, targets, updating } from './site-flows.js';
 import {
   ADMIN_KEY,
   card,
@@ -17,6 +19,7 @@ import {
   serious,
   signIn,
   until,
+  withGateway,
 } from './world.js';
 
 const gone = (locator) => locator.waitFor({ state: 'detached' });
@@ -420,8 +423,7 @@ async function video({ browser, gateway, who }) {
 
 /** A drone that answers late: what is shown after a press is what came of it. */
 async function lateVideo({ browser, gateway, who }) {
-  const site = await Fleet.open(gateway.binary, 1, ['--delay-ms', '400']);
-  try {
+  return withGateway(browser, await Fleet.open(gateway.binary, 1, ['--delay-ms', '400']), async (site) => {
     const me = await person(browser, { ...who, url: 'data:text/html,' });
     const { page, t } = me;
     await page.goto(linkOf(site));
@@ -440,9 +442,7 @@ async function lateVideo({ browser, gateway, who }) {
     await press('video.stop');
     assert.ok(await camera.getByText(t('video.off')).isVisible(), 'it is off');
     return me;
-  } finally {
-    await site.clear();
-  }
+  });
 }
 
 async function withoutDecoder({ browser, gateway, who }) {
@@ -805,7 +805,7 @@ async function withoutGateway({ browser, gateway, who }) {
 /** Most bytes of a first visit, as they come over the wire. */
 const BUDGET_BYTES = 150_000;
 
-async function weight({ browser, gateway, who }) {
+async function weight({ browser, gateway, who, tell }) {
   const me = await person(browser, { ...who, url: 'data:text/html,' });
   const session = await me.context.newCDPSession(me.page);
   await session.send('Network.enable');
@@ -814,7 +814,7 @@ async function weight({ browser, gateway, who }) {
     bytes += encodedDataLength;
   });
   await me.page.goto(`${gateway.url}/dashboard`, { waitUntil: 'networkidle' });
-  console.log(`    a first visit: ${bytes} bytes`);
+  tell(`    a first visit: ${bytes} bytes`);
   assert.ok(bytes > 10_000 && bytes <= BUDGET_BYTES, `${bytes} bytes`);
   return { ...me, isApart: true };
 }
@@ -851,14 +851,8 @@ async function trust({ browser, gateway, who }) {
  */
 const apart =
   (flow) =>
-  async ({ gateway: { binary }, ...more }) => {
-    const gateway = await Gateway.start(binary);
-    try {
-      return await flow({ gateway, ...more });
-    } finally {
-      await gateway.clear();
-    }
-  };
+  async ({ gateway: { binary }, ...more }) =>
+    withGateway(more.browser, await Gateway.start(binary), (gateway) => flow({ gateway, ...more }));
 
 /** In their order: what stops the gateway comes last. */
 export const FLOWS = {
@@ -884,6 +878,18 @@ export const FLOWS = {
   trust,
   cutNetwork,
   slowNetwork,
+  installing,
+  keyboard: apart(keyboard),
+  overThePage: apart(overThePage),
+  attention: apart(attention),
+  bridge,
+  updating,
+  targets,
+  sessionsEnded,
+  deniedKeys,
+  links,
+  stale,
+  clocks,
   somethingHappens: apart(somethingHappens),
   groups,
   plans: apart(plans),

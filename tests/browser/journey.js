@@ -93,7 +93,7 @@ async function danger(gateway) {
   });
 }
 
-export async function journey({ browser, gateway, who, shots }) {
+export async function journey({ browser, gateway, who, shots, tell }) {
   await danger(gateway);
   const me = await person(browser, { ...who, size: [390, 844], url: 'data:text/html,' });
   const { page, t } = me;
@@ -165,8 +165,8 @@ export async function journey({ browser, gateway, who, shots }) {
   await other.context.close();
 
   const { lines, taps, swipes, seconds } = walk.told();
-  console.log(lines.join('\n'));
-  console.log(`    in all       ${taps} taps, ${swipes} swipes, ${seconds.toFixed(1)} s`);
+  tell(lines.join('\n'));
+  tell(`    in all       ${taps} taps, ${swipes} swipes, ${seconds.toFixed(1)} s`);
   assert.ok(taps <= MOST_TAPS && swipes <= MOST_SWIPES && seconds <= MOST_SECONDS, 'more than it should cost');
   await gateway.ask('/api/demo/happening', 'POST', { what: 'calm' });
   return me;

@@ -21,23 +21,42 @@ export const DRONE = 'Tello EDU #1 (simulated)';
 /** Words of the page, as a person reads them. */
 export const WORDS = { en: EN, ja: JA };
 
-const freeTcp = () =>
-  new Promise((resolve, reject) => {
-    const server = net.createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
+/** Ports that were given once: two workers never get the same. */
+const given = new Set();
+
+/** A port that nobody has. @param {() => Promise<number>} look */
+async function once(look) {
+  for (;;) {
+    const port = await look();
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
+}
+
+export const freeTcp = () =>
+  once(
+    () =>
+      new Promise((resolve, reject) => {
+        const server = net.createServer().once('error', reject);
+        server.listen(0, '127.0.0.1', () => {
+          const { port } = server.address();
+          server.close(() => resolve(port));
+        });
+      }),
+  );
 
 const freeUdp = () =>
-  new Promise((resolve, reject) => {
-    const socket = dgram.createSocket('udp4').once('error', reject);
-    socket.bind(0, '127.0.0.1', () => {
-      const { port } = socket.address();
-      socket.close(() => resolve(port));
-    });
-  });
+  once(
+    () =>
+      new Promise((resolve, reject) => {
+        const socket = dgram.createSocket('udp4').once('error', reject);
+        socket.bind(0, '127.0.0.1', () => {
+          const { port } = socket.address();
+          socket.close(() => resolve(port));
+        });
+      }),
+  );
 
 /** For state, commands and video. */
 export const freePorts = async () => [await freeUdp(), await freeUdp(), await freeUdp()];
@@ -62,6 +81,42 @@ export async function until(what, look, patienceMs = PATIENCE_MS) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`waited in vain: ${what}${last ? ` (${last.message})` : ''}`);
+}
+
+/** So much of a log is shown of a failure, in characters. */
+const MOST_OF_LOG = 4000;
+/** So many lines of what a page shows. */
+const MOST_OF_PAGE = 60;
+
+/** What the console of a page said. @type {WeakMap<import('playwright-core').Page, string[]>} */
+const consoles = new WeakMap();
+
+/** How it stands at a failure: what the gateway logged, and each page as a screen reader has it. */
+export async function evidence(browser, gateway) {
+  const parts = [`--- the gateway's log\n${gateway.log()}`];
+  for (const page of browser.contexts().flatMap((context) => context.pages())) {
+    const shown = await page
+      .locator('body')
+      .ariaSnapshot({ timeout: 5000 })
+      .catch((error) => String(error));
+    const lines = shown.split('\n');
+    parts.push(`--- the page ${page.url()}`, ...lines.slice(0, MOST_OF_PAGE));
+    if (lines.length > MOST_OF_PAGE) parts.push(`… ${lines.length - MOST_OF_PAGE} lines more`);
+    parts.push(...(consoles.get(page) ?? []).slice(-10).map((text) => `--- its console: ${text}`));
+  }
+  return parts.join('\n');
+}
+
+/** Works with a gateway of its own; at a failure it is asked before it ends. */
+export async function withGateway(browser, gateway, work) {
+  try {
+    return await work(gateway);
+  } catch (error) {
+    error.evidence = await evidence(browser, gateway);
+    throw error;
+  } finally {
+    await gateway.clear();
+  }
 }
 
 /** The demo on ports of its own; it can be stopped and started again with what it kept. */
@@ -109,12 +164,16 @@ export class Gateway {
 
   async begin() {
     const log = openSync(join(this.work, 'log'), 'a');
-    this.child = spawn(this.binary, this.arguments, { stdio: ['ignore', log, log] });
+    this.child = spawn(this.binary, this.arguments, {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...this.environment },
+    });
     this.ended = new Promise((resolve) => this.child.once('exit', resolve));
     await until('the gateway answers', async () => (await fetch(`${this.plainUrl}/health`)).ok);
   }
 
   async stop() {
+    this.child.kill('SIGCONT');
     this.child.kill('SIGTERM');
     await this.ended;
   }
@@ -124,8 +183,20 @@ export class Gateway {
     await this.begin();
   }
 
+  /** What is logged from now on is of what comes now. */
+  mark() {
+    this.marked = this.wholeLog().length;
+  }
+
+  wholeLog() {
+    return readFileSync(join(this.work, 'log'), 'utf8');
+  }
+
+  /** The end of what was logged since the mark. */
   log() {
-    return readFileSync(join(this.work, 'log'), 'utf8').slice(-3000);
+    return this.wholeLog()
+      .slice(this.marked ?? 0)
+      .slice(-MOST_OF_LOG);
   }
 
   async clear() {
@@ -135,7 +206,7 @@ export class Gateway {
 
   /** A request beside the page's. */
   async ask(path, method = 'GET', body = undefined) {
-    const headers = { 'X-API-Key': ADMIN_KEY, 'Content-Type': 'application/json' };
+    const headers = { 'X-API-Key': this.key ?? ADMIN_KEY, 'Content-Type': 'application/json' };
     const answer = await fetch(`${this.plainUrl}${path}`, { method, headers, body: body && JSON.stringify(body) });
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
@@ -174,6 +245,7 @@ export async function person(browser, { language = 'ja', size = [390, 844], them
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const complaints = [];
+  consoles.set(page, complaints);
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(`${message.text()} ${message.location().url}`);

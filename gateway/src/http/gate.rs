@@ -190,7 +190,7 @@ async fn answer(
         client,
     };
     let outcome = revocation::within(session.as_ref(), request.handle(parts, body)).await;
-    match session.filter(|_| matches!(route.gives, Gives::Forwarded)) {
+    match session.filter(|_| matches!(route.gives, Gives::Forwarded(_))) {
         Some(session) => outcome.map(|answer| revocation::sent_within(session, answer)),
         None => outcome,
     }

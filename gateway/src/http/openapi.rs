@@ -249,13 +249,17 @@ fn who(policy: Policy) -> String {
 fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
     let described = |text: &str| ResponseBuilder::new().description(text);
     match route.gives {
-        Gives::Json(shape) | Gives::JsonOr(shape, _) => {
+        Gives::Json(shape) | Gives::JsonOr(shape, _) | Gives::Forwarded(shape) => {
             let schema = (shape.schema)(schemas);
             let example = examples::of_schema(&schema, schemas);
             let content = ContentBuilder::new()
                 .schema(Some(schema))
                 .example(Some(example));
-            let success = described("Success").content("application/json", content.build());
+            let text = match route.gives {
+                Gives::Forwarded(_) => "The answer of the configured upstream",
+                _ => "Success",
+            };
+            let success = described(text).content("application/json", content.build());
             let success = match route.gives {
                 Gives::JsonOr(_, other) => success.content(other, Content::default()),
                 _ => success,
@@ -267,15 +271,6 @@ fn answer(route: &Route, schemas: &mut Schemas) -> (&'static str, Response) {
                 success.content(*one, Content::default())
             });
             ("200", success.build())
-        }
-        Gives::Forwarded => {
-            let text = "The answer of the configured upstream";
-            (
-                "200",
-                described(text)
-                    .content("application/json", Content::default())
-                    .build(),
-            )
         }
         Gives::Upgrade => (
             "101",
@@ -330,7 +325,7 @@ fn failures(route: &Route) -> impl Iterator<Item = (&'static str, &'static str)>
     let (params, is_socket) = (route.params, matches!(route.gives, Gives::Upgrade));
     let (conflicts, also) = (route.conflicts, route.also);
     let (forwarded, takes_body) = (
-        matches!(route.gives, Gives::Forwarded),
+        matches!(route.gives, Gives::Forwarded(_)),
         body(route).is_some(),
     );
     FAILURES.into_iter().filter(move |(code, _)| match *code {

@@ -110,8 +110,8 @@ pub(crate) enum Gives {
     Media(&'static [&'static str]),
     /// 101 Switching Protocols.
     Upgrade,
-    /// JSON of the upstream, in the shapes of its own contract.
-    Forwarded,
+    /// JSON of the upstream, which is of this shape where the service keeps to the contract.
+    Forwarded(Shape),
 }
 
 /// One row of the table.

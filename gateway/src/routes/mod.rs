@@ -57,6 +57,7 @@ pub(crate) mod upstream;
 pub(crate) mod upstream_health;
 pub(crate) mod upstream_params;
 pub(crate) mod upstream_refusals;
+pub(crate) mod upstream_shapes;
 
 use crate::http::route::Route;
 

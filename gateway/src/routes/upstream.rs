@@ -17,63 +17,136 @@ use crate::http::call::Call;
 use crate::http::envelope::{ApiError, Issue, Outcome};
 use crate::http::inputs::path_id;
 use crate::http::params::{Kind, Location, Param, takes_body};
-use crate::http::respond;
+use crate::http::respond::{self, SuccessResponse};
 use crate::http::route::{Gives, Route, Run, Verb};
 use crate::http::rows::{READ, WRITE};
+use crate::http::shape::{Shape, list_of, of};
 use crate::routes::upstream_params::{
     DATASET, DETECTION, IMAGE, JOB, MODEL, NEW_DATASET, TRACKING, TRAINING,
 };
 use crate::routes::upstream_refusals::refusal;
+use crate::routes::upstream_shapes::{
+    Dataset, DatasetImage, DetectionResult, Model, ModelStatistics, TrackingStatus, TrainingJob,
+};
 use crate::upstream::Forward;
 use access::sanitise;
 
 /// The routes of this file.
 pub(crate) const ROUTES: &[Route] = &[
-    streamed_on("/api/vision/detection", DETECTION, detect)
-        .about("vision", "Detect objects in an image"),
-    passed_on(Verb::Post, "/api/vision/tracking/start", TRACKING).about(
+    streamed_on(
+        "/api/vision/detection",
+        DETECTION,
+        detect,
+        of::<DetectionResult>(),
+    )
+    .about("vision", "Detect objects in an image"),
+    passed_on(Verb::Post, "/api/vision/tracking/start", TRACKING, DONE).about(
         "vision",
         "Start tracking: a drone follows a detected object",
     ),
-    passed_on(Verb::Post, "/api/vision/tracking/stop", &[]).about("vision", "Stop tracking"),
-    passed_on(Verb::Get, "/api/vision/tracking/status", &[])
-        .about("vision", "Get the state of tracking"),
-    passed_on(Verb::Get, "/api/vision/datasets", &[]).about("datasets", "List all datasets"),
-    passed_on(Verb::Post, "/api/vision/datasets", NEW_DATASET)
-        .about("datasets", "Create a dataset"),
-    passed_on(Verb::Get, "/api/vision/datasets/{dataset_id}", DATASET)
-        .about("datasets", "Get one dataset"),
-    passed_on(Verb::Delete, "/api/vision/datasets/{dataset_id}", DATASET)
-        .about("datasets", "Delete a dataset"),
-    streamed_on("/api/vision/datasets/{dataset_id}/images", IMAGE, upload)
-        .about("datasets", "Add an image to a dataset"),
-    passed_on(Verb::Get, "/api/models", &[]).about("models", "List all models"),
-    passed_on(Verb::Post, "/api/models", TRAINING).about("models", "Train a model"),
-    passed_on(Verb::Get, "/api/models/training", &[]).about("models", "List all training jobs"),
-    passed_on(Verb::Get, "/api/models/training/active", &[])
-        .about("models", "List training jobs that are queued or running"),
-    passed_on(Verb::Get, "/api/models/statistics", &[])
-        .about("models", "Get the number of models and training jobs"),
-    passed_on(Verb::Get, "/api/models/training/{job_id}", JOB)
-        .about("models", "Get one training job"),
-    passed_on(Verb::Post, "/api/models/training/{job_id}/cancel", JOB)
-        .about("models", "Cancel a training job"),
-    passed_on(Verb::Get, "/api/models/{model_id}", MODEL).about("models", "Get one model"),
-    passed_on(Verb::Delete, "/api/models/{model_id}", MODEL).about("models", "Delete a model"),
+    passed_on(Verb::Post, "/api/vision/tracking/stop", &[], DONE).about("vision", "Stop tracking"),
+    passed_on(
+        Verb::Get,
+        "/api/vision/tracking/status",
+        &[],
+        of::<TrackingStatus>(),
+    )
+    .about("vision", "Get the state of tracking"),
+    passed_on(Verb::Get, "/api/vision/datasets", &[], list_of::<Dataset>())
+        .about("datasets", "List all datasets"),
+    passed_on(
+        Verb::Post,
+        "/api/vision/datasets",
+        NEW_DATASET,
+        of::<Dataset>(),
+    )
+    .about("datasets", "Create a dataset"),
+    passed_on(
+        Verb::Get,
+        "/api/vision/datasets/{dataset_id}",
+        DATASET,
+        of::<Dataset>(),
+    )
+    .about("datasets", "Get one dataset"),
+    passed_on(
+        Verb::Delete,
+        "/api/vision/datasets/{dataset_id}",
+        DATASET,
+        DONE,
+    )
+    .about("datasets", "Delete a dataset"),
+    streamed_on(
+        "/api/vision/datasets/{dataset_id}/images",
+        IMAGE,
+        upload,
+        of::<DatasetImage>(),
+    )
+    .about("datasets", "Add an image to a dataset"),
+    passed_on(Verb::Get, "/api/models", &[], list_of::<Model>()).about("models", "List all models"),
+    passed_on(Verb::Post, "/api/models", TRAINING, of::<TrainingJob>())
+        .about("models", "Train a model"),
+    passed_on(
+        Verb::Get,
+        "/api/models/training",
+        &[],
+        list_of::<TrainingJob>(),
+    )
+    .about("models", "List all training jobs"),
+    passed_on(
+        Verb::Get,
+        "/api/models/training/active",
+        &[],
+        list_of::<TrainingJob>(),
+    )
+    .about("models", "List training jobs that are queued or running"),
+    passed_on(
+        Verb::Get,
+        "/api/models/statistics",
+        &[],
+        of::<ModelStatistics>(),
+    )
+    .about("models", "Get the number of models and training jobs"),
+    passed_on(
+        Verb::Get,
+        "/api/models/training/{job_id}",
+        JOB,
+        of::<TrainingJob>(),
+    )
+    .about("models", "Get one training job"),
+    passed_on(
+        Verb::Post,
+        "/api/models/training/{job_id}/cancel",
+        JOB,
+        DONE,
+    )
+    .about("models", "Cancel a training job"),
+    passed_on(Verb::Get, "/api/models/{model_id}", MODEL, of::<Model>())
+        .about("models", "Get one model"),
+    passed_on(Verb::Delete, "/api/models/{model_id}", MODEL, DONE)
+        .about("models", "Delete a model"),
 ];
+
+/// What an upstream says of what it did.
+const DONE: Shape = of::<SuccessResponse>();
 
 /// Largest detection request: an image in base64 (contract 1.8).
 const DETECTION_BYTES: u64 = 20 * 1024 * 1024;
 /// Largest image upload (contract 1.8), and the form around it.
 const UPLOAD_BYTES: u64 = 10 * 1024 * 1024 + 16 * 1024;
 /// A route of the upstream's; what it takes is checked here.
-const fn passed_on(verb: Verb, path: &'static str, params: &'static [Param]) -> Route {
+const fn passed_on(
+    verb: Verb,
+    path: &'static str,
+    params: &'static [Param],
+    answer: Shape,
+) -> Route {
     let policy = if matches!(verb, Verb::Get) {
         READ
     } else {
         WRITE
     };
-    Route::new(verb, path, policy, Run::Later(forward), Gives::Forwarded).takes(params)
+    let gives = Gives::Forwarded(answer);
+    Route::new(verb, path, policy, Run::Later(forward), gives).takes(params)
 }
 
 /// The same for bodies that are passed on as they come.
@@ -81,13 +154,14 @@ const fn streamed_on(
     path: &'static str,
     params: &'static [Param],
     handler: fn(Call, Body) -> BoxFuture<'static, Outcome>,
+    answer: Shape,
 ) -> Route {
     Route::new(
         Verb::Post,
         path,
         WRITE,
         Run::Stream(handler),
-        Gives::Forwarded,
+        Gives::Forwarded(answer),
     )
     .takes(params)
 }

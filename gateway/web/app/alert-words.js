@@ -1,5 +1,6 @@
 // Alerts in words, made from their data: never the English string of the gateway.
 
+import { refusalWords } from './api.js';
 import { FLAGS, measured, quantity, unitOf } from './format.js';
 import { has, of, t } from './words.js';
 
@@ -51,7 +52,51 @@ export function subjectName(subject, names) {
 
 /** Who did something: a key by its name, the gateway's own actors in the reader's words. @param {string | null | undefined} name */
 export const actor = (name) =>
-  name?.startsWith('bridge/') ? t('subject.bridge', { part: name.slice(7) }) : of('who', name);
+  name?.startsWith('bridge/') ? t('subject.bridge', { part: name.slice(7) }) : of('who', withSession(name ?? ''));
+
+/** Words of the SDK that are steps of ours. @type {Record<string, string>} */
+const TURNS = { cw: 'turnRight', ccw: 'turnLeft' };
+
+/** A command of the SDK in words: `up 50`; one that the page has no words for as it is written. @param {string} text */
+export function commandWords(text) {
+  const [word, n] = text.split(' ');
+  const step = TURNS[word] ?? word;
+  if (has('step', step)) return t(`step.${step}`, { n });
+  return has('command', word) ? of('command', word) : text;
+}
+
+/** The session that did it, as the gateway writes it behind a name or a deed. @param {string} text */
+const withSession = (text) =>
+  text.replace(/(^|,? \(?)session (\w+)\)?$/, (_, before, id) => `${before && ' · '}${t('audit.session', { id })}`);
+
+/**
+ * What a line of the audit trail is about, in words as far as the gateway gives it a shape:
+ * `roof: takeoff, command 1a-7, not taken: why (session 9f)`, `land-all: roof sent (1a-8), …`,
+ * `group hall: land: roof sent (1a-9), …`.
+ * @param {string} subject
+ * @param {Map<string, string>} names
+ */
+export function audited(subject, names) {
+  if (subject === 'not counted') return t('audit.notCounted');
+  const [, kind, about] = /^(lacks|failure) (\w+)$/.exec(subject.replace(/^after (\d+) failures$/, 'failure $1')) ?? [];
+  if (kind) return t(`audit.${kind}`, { n: about, what: of('permissionShort', about) });
+  const session = / \(session \w+\)$/.exec(subject)?.[0] ?? '';
+  const text = subject.slice(0, subject.length - session.length);
+  const nameOf = (/** @type {string} */ id) => names.get(id) ?? id;
+  const [, all, group, command, each] = /^(?:([\w-]+-all)|group ([^:]+): ([^:]+)): (.+)$/.exec(text) ?? [];
+  if (each) {
+    const list = each.replace(
+      /([^\s,]+) (\w+)(?: \([\w-]+\))?/g,
+      (_, id, result) => `${nameOf(id)} ${of('groupResult', result)}`,
+    );
+    const what = all ? of('command', all) : `${t('groups')} ${group}: ${commandWords(command)}`;
+    return withSession(`${what}: ${list}${session}`);
+  }
+  const [, id, what, why] = /^([^\s:]+): ([^,:]+)(?:, command [\w-]+)?(?:, not taken: |: )?(.*)$/.exec(text) ?? [];
+  if (!id || !names.has(id)) return withSession(subject);
+  const deed = has('audited', what) ? of('audited', what) : commandWords(what);
+  return withSession(`${nameOf(id)}: ${deed}${why && ` — ${refusalWords(why)}`}${session}`);
+}
 
 /**
  * What happened, without whom it happened to: 「バッテリー残量 15 %（20 % 未満）」.

@@ -13,6 +13,19 @@ const PATIENCE_MS = 8000;
  */
 export const credentials = { key: null, flyer: null };
 
+/** How far the gateway's clock is before ours, by its last answer, in ms. */
+let aheadMs = 0;
+
+/** The time by the gateway's clock, which its records are of: boards without a network have any. */
+export const gatewayNow = () => Date.now() + aheadMs;
+
+/** @param {Response} answer */
+function readClock({ headers }) {
+  const ahead = Date.parse(headers.get('Date') ?? '') - Date.now();
+  // (It tells whole seconds.)
+  aheadMs = Math.abs(ahead) > 2000 ? ahead : 0;
+}
+
 /** What became of a request that did not succeed. */
 export class Failure extends Error {
   /**
@@ -74,6 +87,7 @@ export async function send(
     const late = method === 'GET' ? 'timeout' : 'unsure';
     throw new Failure(/** @type {Error} */ (error).name === 'TimeoutError' ? late : 'offline');
   }
+  readClock(answer);
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
   const failure = new Failure('refused', {
@@ -146,6 +160,12 @@ const REFUSALS = [
   [/in the air; land it/, 'refusal.updateInAir'],
 ];
 
+/** Why a drone was told nothing, in words of the page where it has some. @param {string} words */
+export function refusalWords(words) {
+  const known = REFUSALS.find(([pattern]) => pattern.test(words));
+  return known ? t(known[1]) : words;
+}
+
 /**
  * A failure in words of the page.
  * @param {unknown} error
@@ -153,10 +173,12 @@ const REFUSALS = [
 export function inWords(error) {
   if (!(error instanceof Failure)) return t('failure.unknown');
   if (error.kind !== 'refused') return t(`failure.${error.kind}`);
-  const known = REFUSALS.find(([pattern]) => pattern.test(error.words));
-  if (known) return t(known[1]);
-  if (error.status === 429) return t('failure.tooMany', { n: error.retryAfterS || 60 });
   const code = of('code', error.code);
+  // (What has a code of its own is no drone's refusal, whatever else it says.)
+  if (code !== error.code && !/^(HTTP|DRONE|VALIDATION)_/.test(error.code)) return code;
+  const known = refusalWords(error.words);
+  if (known !== error.words) return known;
+  if (error.status === 429) return t('failure.tooMany', { n: error.retryAfterS || 60 });
   if (code !== error.code) return code;
   if (error.status === 404) return t('failure.gone');
   if (error.status >= 500) return t('failure.gateway', { n: error.status });

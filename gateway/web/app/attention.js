@@ -28,11 +28,12 @@ function stored() {
 /** @type {import('../vendor/signals.js').Signal<Wishes>} */
 export const wishes = signal(stored());
 
-/** @param {keyof Wishes} name @param {boolean} on */
+/** Whether it is done: a browser may not let the page notify anybody. @param {keyof Wishes} name @param {boolean} on */
 export async function wish(name, on) {
-  if (name === 'notification' && on && (await Notification.requestPermission()) !== 'granted') return;
+  if (name === 'notification' && on && (await Notification.requestPermission()) !== 'granted') return false;
   wishes.value = { ...wishes.value, [name]: on };
   localStorage.setItem(STORED, JSON.stringify(wishes.value));
+  return true;
 }
 
 /** Until when rows are quiet on this device, by their key. @type {import('../vendor/signals.js').Signal<Record<string, number>>} */
@@ -78,8 +79,13 @@ function sound(level) {
   });
 }
 
-/** Calls once, as an alert of that level would. @param {string} level @param {string} text */
-export function call(level, text) {
+/**
+ * Calls once, as an alert of that level would.
+ * @param {string} level
+ * @param {string} text
+ * @param {boolean} [isUnseen] only what is not seen on the page is notified beside it
+ */
+export function call(level, text, isUnseen = document.hidden) {
   if (rank(level) < rank(FROM)) return;
   const { sound: loud, vibration, notification } = wishes.value;
   // A page that nobody touched yet is not heard, says the browser: nor later, of what was before.
@@ -87,7 +93,7 @@ export function call(level, text) {
   if (loud && isTouched && 'AudioContext' in globalThis) sound(level);
   if (vibration && isTouched && navigator.vibrate)
     navigator.vibrate(rank(level) >= rank('error') ? [300, 100, 300] : [200]);
-  if (notification && 'Notification' in globalThis && Notification.permission === 'granted' && document.hidden) {
+  if (notification && 'Notification' in globalThis && Notification.permission === 'granted' && isUnseen) {
     try {
       new Notification(gatewayName(), { body: text, tag: text, icon: '/static/icon-192.png' });
     } catch {

@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert';
+import { File } from 'node:buffer';
 import { test } from 'node:test';
 
-import { curlOf, flies, matches, reading, requestOf } from '../docs-request.js';
+import { bodyOf, curlOf, flies, matches, reading, requestOf } from '../docs-request.js';
 
 test('what moves a drone is told from what does not', () => {
   assert.ok(flies('post', '/api/drones/{drone_id}/takeoff'));
@@ -35,5 +36,26 @@ test('a form becomes a request, and a command without its key', () => {
   assert.ok(command.includes(`'{"note": "it'\\''s"}'`), command);
   assert.ok(command.endsWith(`'https://gateway.local:8443/api/drones/roof%2F1/move?wait=true'`));
   const plain = requestOf('get', '/health', { values: [] });
-  assert.deepEqual(plain, { url: '/health', method: 'GET', headers: {}, body: undefined });
+  assert.deepEqual(plain, { url: '/health', method: 'GET', headers: {}, body: undefined, form: [], file: undefined });
+});
+
+test('files go as a form or as they are, by fetch and by curl', () => {
+  const form = requestOf('post', '/api/vision/datasets/{id}/images', {
+    values: [
+      { name: 'id', in: 'path', value: 'd1' },
+      { name: 'file', in: 'part', value: new File(['x'], 'hall 2.jpg'), isFile: true },
+      { name: 'label', in: 'part', value: 'person' },
+      { name: 'note', in: 'part', value: '' },
+    ],
+  });
+  const body = /** @type {FormData} */ (bodyOf(form));
+  assert.deepEqual([...body.keys()], ['file', 'label']);
+  assert.equal(form.headers['Content-Type'], undefined, 'the browser says where the parts end');
+  assert.match(
+    curlOf(form, 'https://g'),
+    / -F 'file=@hall 2.jpg' -F 'label=person' 'https:\/\/g\/api\/vision\/datasets\/d1\/images'$/,
+  );
+  // Before a file is chosen the command says where its name goes.
+  const whole = requestOf('post', '/api/system/update', { values: [{ name: 'file', in: 'body', value: undefined }] });
+  assert.match(curlOf(whole, 'https://g'), /application\/octet-stream' --data-binary '@FILE' 'https/);
 });

@@ -15,15 +15,14 @@ import { has, of, t } from './words.js';
 /** Percent of the lines where no rule says otherwise: the gateway's own. */
 const LINES = { warning: 20, critical: 10 };
 
-/** Percent under which a rule for every drone warns, and under which it is critical. */
+/** Percent under which the first rule for every drone warns, and under which one is critical. */
 export function batteryLines() {
-  const lines = { ...LINES };
-  for (const rule of rules.value) {
-    if (rule.metric !== 'battery_level' || !rule.enabled || rule.source || !rule.operator.startsWith('<')) continue;
-    if (rule.level === 'warning') lines.warning = rule.threshold;
-    if (rule.level === 'critical') lines.critical = rule.threshold;
-  }
-  return lines;
+  const all = rules.value.filter(
+    (rule) => rule.metric === 'battery_level' && rule.enabled && !rule.source && rule.operator.startsWith('<'),
+  );
+  const first = (/** @type {'warning' | 'critical'} */ level) =>
+    all.reduce((line, rule) => (rule.level === level ? Math.max(line, rule.threshold) : line), 0) || LINES[level];
+  return { warning: first('warning'), critical: first('critical') };
 }
 
 /** Battery of each drone over the last minutes: seconds and percent. @type {Map<string, [number, number][]>} */

@@ -1,5 +1,7 @@
 // What comes first, and what belongs together. Pure.
 
+import { BOARD_METRICS, DRONE_METRICS } from './series.js';
+
 /** @typedef {import('./state.js').Alert} Alert */
 /** @typedef {import('./state.js').Drone} Drone */
 
@@ -73,6 +75,21 @@ export function counts(groups) {
 export function levelOf(drone, alerts) {
   const level = worst(alerts.filter((alert) => !alert.cleared_at));
   return drone.connection_status === 'error' && rank(level) < rank('error') ? 'error' : level;
+}
+
+/**
+ * Rules as people look for them: the drones' battery and temperature before all, of one
+ * value the worst first.
+ * @template {{ metric: string, level: string }} R
+ * @param {R[]} rules
+ * @returns {R[]}
+ */
+export function inInterest(rules) {
+  // (What is in neither list comes last.)
+  const place = (/** @type {R} */ { metric }) => [...DRONE_METRICS, ...BOARD_METRICS].indexOf(metric) >>> 0;
+  return [...rules].sort(
+    (a, b) => place(a) - place(b) || a.metric.localeCompare(b.metric) || rank(b.level) - rank(a.level),
+  );
 }
 
 /** @param {Drone} drone */

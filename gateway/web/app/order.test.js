@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bySubject, counts, grouped, inOrder, levelOf, refusalsOf, worst } from './order.js';
+import { bySubject, counts, grouped, inInterest, inOrder, levelOf, refusalsOf, worst } from './order.js';
 
 const alert = (/** @type {any} */ facts) => ({
   id: 'a',
@@ -79,4 +79,25 @@ test('a group that was refused says why for each drone', () => {
     ],
   );
   assert.equal(refusalsOf('There is no group "hall"', ['drone_1']).size, 0);
+});
+
+test('rules of what drones fall by come first, of one value the worst', () => {
+  const rule = (/** @type {string} */ metric, /** @type {string} */ level) => ({ metric, level });
+  const rules = [
+    rule('cpu_usage', 'critical'),
+    rule('humidity', 'info'),
+    rule('battery_level', 'warning'),
+    rule('drone_temperature', 'critical'),
+    rule('battery_level', 'critical'),
+  ];
+  assert.deepEqual(
+    inInterest(rules).map(({ metric, level }) => `${metric} ${level}`),
+    [
+      'battery_level critical',
+      'battery_level warning',
+      'drone_temperature critical',
+      'cpu_usage critical',
+      'humidity info',
+    ],
+  );
 });

@@ -1,6 +1,6 @@
 // Parts that several screens are made of.
 
-import { useEffect, useRef, useState } from '../vendor/hooks.js';
+import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/hooks.js';
 import { signal } from '../vendor/signals.js';
 import { busy, mend, tellTrouble, troubles, why } from './acts.js';
 import { Failure } from './api.js';
@@ -134,8 +134,17 @@ export function HoldButton({ label, says, class: className = '', busyKey, onHeld
   </div>`;
 }
 
+/** What has the focus keeps it where the list around it is put into another order: what moves loses it. */
+export function useKeptFocus() {
+  const { activeElement: had } = document;
+  useLayoutEffect(() => {
+    if (document.activeElement === document.body && had?.isConnected)
+      /** @type {HTMLElement} */ (had).focus({ preventScroll: true });
+  });
+}
+
 /** How many dialogs are open: over them nothing of the page is seen. */
-const dialogs = signal(0);
+export const dialogs = signal(0);
 
 /**
  * A dialog over the page; Escape and a press beside it close it.
@@ -144,12 +153,14 @@ const dialogs = signal(0);
 export function Dialog({ title, onClose, children, wide }) {
   const ref = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
-    const dialog = ref.current;
-    dialog?.showModal();
+    const opener = /** @type {HTMLElement | null} */ (document.activeElement);
+    ref.current?.showModal();
     dialogs.value += 1;
     return () => {
       dialogs.value -= 1;
-      dialog?.close();
+      // (It is gone from the page by now, which gives the focus back to nobody.)
+      if (document.activeElement === document.body)
+        (opener?.isConnected ? opener : document.querySelector('main'))?.focus({ preventScroll: true });
     };
   }, []);
   const onPress = (/** @type {MouseEvent} */ event) => {

@@ -2,14 +2,14 @@
 // held, continued and ended from here. Starting one is a program's, with its file.
 
 import { act } from './acts.js';
-import { actor } from './alert-words.js';
+import { actor, commandWords } from './alert-words.js';
 import { Failure, inWords, post } from './api.js';
 import { isMine } from './drone-parts.js';
 import { when } from './format.js';
 import { html } from './html.js';
 import { Button } from './parts.js';
 import { may, names, plans } from './state.js';
-import { has, of, t } from './words.js';
+import { of, t } from './words.js';
 
 /** @typedef {import('./state.js').Plan} Plan */
 
@@ -20,17 +20,6 @@ const planOf = (id) => plans.value.find(({ drones }) => drones.includes(id));
 const isUnderWay = ({ ended_at: ended }) => ended === null;
 
 const nameOf = (/** @type {string} */ id) => names.value.get(id) ?? id;
-
-/** Words of the SDK that are steps of ours. @type {Record<string, string>} */
-const TURNS = { cw: 'turnRight', ccw: 'turnLeft' };
-
-/** A command of the SDK in words: `up 50`; one that the page has no words for as it is written. @param {string} text */
-export function commandWords(text) {
-  const [word, n] = text.split(' ');
-  const step = TURNS[word] ?? word;
-  if (has('step', step)) return t(`step.${step}`, { n });
-  return has('command', word) ? of('command', word) : text;
-}
 
 /** How the gateway says why a plan is as it is, and our words for it. @type {[RegExp, string][]} */
 const WHY = [

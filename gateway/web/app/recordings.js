@@ -2,14 +2,13 @@
 
 import { useEffect, useState } from '../vendor/hooks.js';
 import { act, say } from './acts.js';
-import { actor, event, subjectName } from './alert-words.js';
+import { actor, commandWords, event, subjectName } from './alert-words.js';
 import { ask, credentials, post, send } from './api.js';
 import { Chart } from './chart.js';
 import { FLIGHT_METRICS, flightOf, valueAt } from './flight-record.js';
 import { clockTime, duration, measured, quantity, when } from './format.js';
 import { html } from './html.js';
 import { Button, Dialog, Level, useAsked } from './parts.js';
-import { commandWords } from './plans.js';
 import { save } from './series.js';
 import { may, names } from './state.js';
 import { of, t } from './words.js';

@@ -1,9 +1,9 @@
 // Alerts: what stands, what was, and what was done about it.
 
-import { useState } from '../vendor/hooks.js';
+import { useRef, useState } from '../vendor/hooks.js';
 import { act, say } from './acts.js';
 import { actor, advice, event, sentence, subjectName, valueNow } from './alert-words.js';
-import { ask, Failure, post } from './api.js';
+import { ask, Failure, gatewayNow, post } from './api.js';
 import { mute, mutedUntil } from './attention.js';
 import { Chart } from './chart.js';
 import { fly } from './flight.js';
@@ -11,7 +11,7 @@ import { duration, when } from './format.js';
 import { html } from './html.js';
 import { LOOK_EVERY_MS, look } from './live.js';
 import { counts, grouped, isFlying, LEVELS } from './order.js';
-import { Age, Button, Dialog, Level, useAsked } from './parts.js';
+import { Age, Button, Dialog, dialogs, Level, useAsked, useKeptFocus } from './parts.js';
 import { history } from './series.js';
 import { alerts, alertsAt, drones, may, names, system } from './state.js';
 import { of, t } from './words.js';
@@ -73,7 +73,7 @@ async function quieten(group, minutes) {
 /** The moment of an alert. @param {{ group: Group, onClose: () => void }} props */
 function Moment({ group, onClose }) {
   const { first } = group;
-  const minutes = Math.min(1440, Math.max(10, Math.ceil((Date.now() - Date.parse(first.created_at)) / 60_000) + 5));
+  const minutes = Math.min(1440, Math.max(10, Math.ceil((gatewayNow() - Date.parse(first.created_at)) / 60_000) + 5));
   const { data } = useAsked(
     `moment/${group.key}`,
     () => t('chart.of', { what: of('metric', first.metric) }),
@@ -187,7 +187,11 @@ const single = (list) => list.map((alert) => ({ key: alert.id, level: alert.leve
 export function Alerts() {
   const [filter, setFilter] = useState('open');
   const [level, setLevel] = useState('');
-  const all = grouped(alerts.value ?? []);
+  useKeptFocus();
+  // (A row stays where it is while its dialog is open.)
+  const kept = useRef(alerts.value);
+  if (!dialogs.value) kept.current = alerts.value;
+  const all = grouped(kept.current ?? []);
   const open = all.filter((group) => !group.alerts.every((alert) => alert.acknowledged));
   const shown = (
     filter === 'open' ? open : filter === 'acknowledged' ? all.filter((group) => !open.includes(group)) : all

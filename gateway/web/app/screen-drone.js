@@ -2,7 +2,7 @@
 
 import { useState } from '../vendor/hooks.js';
 import { event } from './alert-words.js';
-import { ask } from './api.js';
+import { ask, gatewayNow } from './api.js';
 import { Chart } from './chart.js';
 import { Battery, batteryLines, lastWord, reasonWords, stateWord, whoFlies } from './drone-parts.js';
 import { fly, wishes } from './flight.js';
@@ -34,7 +34,7 @@ function Charts({ drone, past }) {
   const work = () => Promise.all(CHARTS.map((metric) => history(drone.id, metric, minutes)));
   const everyMs = minutes === 10 ? 5000 : 60_000;
   const { data, at, again } = useAsked(`charts/${drone.id}`, title, work, [drone.id, minutes], everyMs);
-  const now = Date.now() / 1000;
+  const now = gatewayNow() / 1000;
   return html`<section class="panel" aria-label=${t('charts')}>
     <div class="row between"><h2>${t('charts')}</h2><${Age} at=${at} everyMs=${everyMs} /></div>
     <div class="row" role="group" aria-label=${t('charts.span')}>${SPANS.map((span) => html`<button key=${span} type="button" class="toggle" aria-pressed=${minutes === span} onClick=${() => setMinutes(span)}>${duration(span * 60)}</button>`)}

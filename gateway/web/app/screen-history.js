@@ -2,7 +2,7 @@
 
 import { useState } from '../vendor/hooks.js';
 import { subjectName } from './alert-words.js';
-import { ask } from './api.js';
+import { ask, gatewayNow } from './api.js';
 import { Chart } from './chart.js';
 import { duration } from './format.js';
 import { html } from './html.js';
@@ -68,7 +68,7 @@ export function History() {
   });
   const everyMs = minutes === 10 ? 5000 : 60_000;
   const { data, at, again } = useAsked('history', () => t('nav.history'), work, [mark], everyMs);
-  const now = Date.now() / 1000;
+  const now = gatewayNow() / 1000;
   const toggle = (/** @type {string} */ source) =>
     setLeft(left.includes(source) ? left.filter((one) => one !== source) : [...left, source]);
   const write = () =>

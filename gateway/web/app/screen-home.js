@@ -11,7 +11,7 @@ import { Happenings } from './happenings.js';
 import { HeldCheck, useHeld, Veto } from './held.js';
 import { html } from './html.js';
 import { bySubject, grouped, inOrder, isFlying, levelOf } from './order.js';
-import { Dialog, Level } from './parts.js';
+import { Dialog, dialogs, Level, useKeptFocus } from './parts.js';
 import { PlanLine } from './plans.js';
 import { folded } from './session.js';
 import { alerts, drones, may, names, OLD_AFTER_MS, silence } from './state.js';
@@ -30,7 +30,8 @@ function useStillOrder(wanted) {
   const touch = () => {
     touchedAt.current = performance.now();
   };
-  const isStill = performance.now() - touchedAt.current < STILL_MS;
+  // (A dialog that moves with its card is none any more: the page behind it can be pressed.)
+  const isStill = dialogs.value > 0 || performance.now() - touchedAt.current < STILL_MS;
   const isSame = shown.current.length === wanted.length && wanted.every((id) => shown.current.includes(id));
   if (!isStill || !isSame) shown.current = wanted;
   return { order: shown.current, touch };
@@ -119,6 +120,7 @@ const DENSE_FROM = 13;
 const NONE = [];
 
 export function Home() {
+  useKeptFocus();
   const list = drones.value;
   const open = useMemo(() => bySubject(alerts.value ?? NONE), [alerts.value]);
   const sorted = inOrder(list ?? [], open);

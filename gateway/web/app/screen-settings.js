@@ -3,7 +3,7 @@
 import { useState } from '../vendor/hooks.js';
 import { LIBRARIES } from '../vendor/versions.js';
 import { act, say } from './acts.js';
-import { actor } from './alert-words.js';
+import { actor, audited } from './alert-words.js';
 import { ask, Failure, post } from './api.js';
 import { call, wish, wishes } from './attention.js';
 import { when } from './format.js';
@@ -13,7 +13,7 @@ import { go, place } from './router.js';
 import { signOut } from './session.js';
 import { Keys } from './settings-keys.js';
 import { Rules } from './settings-rules.js';
-import { may, session } from './state.js';
+import { may, names, session } from './state.js';
 import { SticksForm } from './sticks.js';
 import { theme } from './theme.js';
 import { language, of, speak, t } from './words.js';
@@ -33,6 +33,23 @@ const PARTS = [
   ['about', null, About],
 ];
 
+/** What this device can do. */
+const CAN = {
+  sound: 'AudioContext' in globalThis,
+  vibration: 'vibrate' in navigator,
+  title: true,
+  notification: 'Notification' in globalThis,
+};
+
+/** @param {keyof typeof CAN} one */
+const choose =
+  (one) =>
+  async (/** @type {any} */ { target }) => {
+    if (await wish(one, target.checked)) return;
+    target.checked = false;
+    say(t('attention.refused'));
+  };
+
 function Device() {
   return html`
     <fieldset><legend>${t('device.theme')}</legend><div class="row">${['auto', 'light', 'dark'].map(
@@ -43,8 +60,8 @@ function Device() {
     )}</div></fieldset>
     <fieldset><legend>${t('device.language')}</legend><div class="row">${/** @type {const} */ (['ja', 'en']).map((one) => html`<button key=${one} type="button" lang=${one} class="toggle" aria-pressed=${language.value === one} onClick=${() => speak(one)}>${one === 'ja' ? '日本語' : 'English'}</button>`)}</div></fieldset>
     <fieldset><legend>${t('device.attention')}</legend>
-      ${/** @type {const} */ (['sound', 'vibration', 'title', 'notification']).map((one) => html`<label key=${one} class="check"><input type="checkbox" checked=${wishes.value[one]} disabled=${one === 'notification' && !('Notification' in globalThis)} onChange=${(/** @type {any} */ event) => wish(one, event.target.checked)} /> ${t(`attention.${one}`)}</label>`)}
-      <div class="row"><button type="button" onClick=${() => call('critical', t('attention.test'))}>${t('attention.try')}</button></div>
+      ${/** @type {const} */ (['sound', 'vibration', 'title', 'notification']).map((one) => html`<label key=${one} class="check"><input type="checkbox" checked=${wishes.value[one]} disabled=${!CAN[one]} onChange=${choose(one)} /> ${t(`attention.${one}`)}</label>`)}
+      <div class="row"><button type="button" onClick=${() => call('critical', t('attention.test'), true)}>${t('attention.try')}</button></div>
       <p class="quiet">${t('attention.locked')}</p></fieldset>
     <fieldset><legend>${t('device.install')}</legend>
       ${
@@ -161,7 +178,7 @@ function Audit() {
     [],
   );
   const line = (/** @type {any} */ one, /** @type {number} */ index) =>
-    html`<li key=${index}><p><time class="figure">${when(one.timestamp)}</time> <b>${of('audit', one.event)}</b>${one.actor ? ` · ${actor(one.actor)}` : ''}</p><small class="quiet">${one.subject}${one.client ? ` · ${one.client}` : ''}</small></li>`;
+    html`<li key=${index}><p><time class="figure">${when(one.timestamp)}</time> <b>${of('audit', one.event)}</b>${one.actor ? ` · ${actor(one.actor)}` : ''}</p><small class="quiet">${audited(one.subject, names.value)}${one.client ? ` · ${one.client}` : ''}</small></li>`;
   return html`<${Lines} name=${t('audit')} again=${again} lines=${data?.events.map(line)} />`;
 }
 

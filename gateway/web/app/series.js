@@ -1,6 +1,6 @@
 // Recorded series: asking for them, putting them side by side, writing them down.
 
-import { ask } from './api.js';
+import { ask, gatewayNow } from './api.js';
 
 /** @typedef {[number, number]} Point seconds since 1970, and the value */
 
@@ -29,7 +29,7 @@ export const BOARD_METRICS = ['cpu_usage', 'memory_usage', 'disk_usage', 'temper
 export async function history(source, metric, minutes) {
   const query = new URLSearchParams({ metric_name: metric, source, duration_minutes: String(minutes) });
   const { metrics } = await ask(`/api/performance/metrics?${query}`);
-  const from = Date.now() / 1000 - minutes * 60;
+  const from = gatewayNow() / 1000 - minutes * 60;
   return metrics
     .map((/** @type {any} */ one) => [one.timestamp, one.value])
     .filter((/** @type {Point} */ [at]) => at >= from - 120);

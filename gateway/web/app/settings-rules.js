@@ -7,11 +7,11 @@ import { ask, Failure, post } from './api.js';
 import { FLAGS, unitOf } from './format.js';
 import { html } from './html.js';
 import { lookAtRules } from './live.js';
-import { LEVELS } from './order.js';
+import { inInterest, LEVELS } from './order.js';
 import { Button, Dialog, Field, Level } from './parts.js';
 import { BOARD_METRICS, DRONE_METRICS } from './series.js';
 import { drones, names, rules } from './state.js';
-import { of, t } from './words.js';
+import { language, of, t } from './words.js';
 
 /** Typing rests that long before the gateway is asked. */
 const REST_MS = 400;
@@ -133,14 +133,16 @@ function RuleForm({ rule, onClose }) {
     await lookAtRules();
     onClose();
   };
+  const when = html`<${Field} key="when" label=${t('rule.when')}><select value=${form.operator} onChange=${set('operator')}>${OPERATORS.map((one) => html`<option key=${one} value=${one}>${of('operator', one)}</option>`)}</select><//>`;
+  const threshold = html`<${Field} key="threshold" label=${t('rule.threshold', { unit: unitOf(form.metric) || t('rule.plain') })}><input type="number" step="any" required inputmode="decimal" value=${form.threshold} onInput=${set('threshold')} /><//>`;
+  // (As a sentence goes: "below 20 %", 「20 % 未満」.)
   return html`<${Dialog} title=${t(rule ? 'rule.change' : 'rule.new')} onClose=${onClose}>
     <form class="form" onSubmit=${submit}>
       <${Field} label=${t('rule.metric')}><select value=${form.metric} onChange=${set('metric')}>
         ${[...new Set([...DRONE_METRICS, ...BOARD_METRICS, 'undervoltage', 'voltage', 'bridge_temperature', 'humidity', 'emergency_stop', 'wifi_signal', form.metric])].map((name) => html`<option key=${name} value=${name}>${of('metric', name)}</option>`)}</select><//>
       <${Field} label=${t('rule.source')}><select value=${form.source} onChange=${set('source')}><option value="">${t(isDrones ? 'rule.everyDrone' : 'rule.everySource')}</option>
         ${(drones.value ?? []).map(({ id, name }) => html`<option key=${id} value=${id}>${name}</option>`)}<option value="board">${t('subject.board')}</option></select><//>
-      <div class="pair"><${Field} label=${t('rule.when')}><select value=${form.operator} onChange=${set('operator')}>${OPERATORS.map((one) => html`<option key=${one} value=${one}>${of('operator', one)}</option>`)}</select><//>
-        <${Field} label=${t('rule.threshold', { unit: unitOf(form.metric) || t('rule.plain') })}><input type="number" step="any" required inputmode="decimal" value=${form.threshold} onInput=${set('threshold')} /><//></div>
+      <div class="pair">${language.value === 'ja' ? [threshold, when] : [when, threshold]}</div>
       <div class="pair"><${Field} label=${t('rule.level')}><select value=${form.level} onChange=${set('level')}>${LEVELS.map((one) => html`<option key=${one} value=${one}>${of('level', one)}</option>`)}</select><//>
         <${Field} label=${t('rule.for')}><input type="number" min="0" max="86400" inputmode="numeric" value=${form.for_s} onInput=${set('for_s')} /><//></div>
       <details><summary>${t('rule.more')}</summary>
@@ -181,9 +183,9 @@ export function Rules() {
   const [shown, setShown] = useState(/** @type {any} */ (undefined));
   const [doomed, setDoomed] = useState(/** @type {any} */ (null));
   return html`<div class="row"><button type="button" class="primary" onClick=${() => setShown(null)}>${t('rule.new')}</button></div>
-    <ul class="list">${[...rules.value].reverse().map(
+    <ul class="list">${inInterest(rules.value).map(
       (rule) => html`<li key=${rule.name} class=${rule.enabled ? '' : 'dim'}>
-      <div><${Level} level=${rule.level} /> <b>${of('metric', rule.metric)}</b> ${FLAGS.includes(rule.metric) ? '' : limit(rule.operator, rule.metric, rule.threshold)}
+      <div><${Level} level=${rule.level} /> <b>${FLAGS.includes(rule.metric) ? of('flag', rule.metric) : of('metric', rule.metric)}</b> ${FLAGS.includes(rule.metric) ? '' : limit(rule.operator, rule.metric, rule.threshold)}
         <br /><small class="quiet">${rule.source ? subjectName(rule.source, names.value) : t('rule.everySource')}${rule.for_s ? ` · ${t('rule.forS', { n: rule.for_s })}` : ''} · ${of('origin', rule.origin)}${rule.enabled ? '' : ` · ${t('rule.off')}`}</small></div>
       <div class="row"><${Button} busyKey=${`rule/${rule.name}`} class="plain" onClick=${() => setShown(rule)}>${t('change')}<//>
         <${Button} busyKey=${`rule/${rule.name}`} class="plain" onClick=${() => toggle(rule)}>${t(rule.enabled ? 'rule.switchOff' : 'rule.switchOn')}<//>

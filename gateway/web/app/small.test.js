@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure, inWords } from './api.js';
 import { codecOf, isKey } from './decoder.js';
+import { batteryLines } from './drone-parts.js';
 import { age, duration, quantity } from './format.js';
 import { placeOf } from './router.js';
 import { folded } from './session.js';
+import { rules } from './state.js';
 import { filled, language } from './words.js';
 
 test('a key typed in full width, or pasted with spaces, is the key', () => {
@@ -47,7 +49,32 @@ test('failures are told apart in words', () => {
     ),
     '前の動作がまだ終わっていません。',
   );
+  // A target of notifications is no drone.
+  const said = { status: 502, code: 'NOTIFY_FAILED', message: 'refused with 404; check the address' };
+  assert.match(inWords(new Failure('refused', said)), /^通知先に届きませんでした。/);
   assert.equal(inWords(new Failure('refused', { status: 418, code: 'ODD' })), 'ゲートウェイに拒否されました。');
+});
+
+test('the lines of a battery are those of the rules that tell first', () => {
+  const rule = (/** @type {string} */ level, /** @type {number} */ threshold, more = {}) =>
+    /** @type {any} */ ({
+      metric: 'battery_level',
+      operator: '<',
+      enabled: true,
+      source: null,
+      level,
+      threshold,
+      ...more,
+    });
+  rules.value = [];
+  assert.deepEqual(batteryLines(), { warning: 20, critical: 10 });
+  rules.value = [
+    rule('warning', 33),
+    rule('warning', 25),
+    rule('critical', 15),
+    rule('warning', 90, { source: 'roof' }),
+  ];
+  assert.deepEqual(batteryLines(), { warning: 33, critical: 15 });
 });
 
 test('addresses of screens', () => {

@@ -9,13 +9,15 @@ import { number } from './format.js';
 import { html } from './html.js';
 import { Button, Icon } from './parts.js';
 import { save } from './series.js';
-import { may } from './state.js';
+import { isLive, may, nowMs } from './state.js';
 import { t } from './words.js';
 
 /** @typedef {import('./state.js').Drone} Drone */
 
 const RETRY_MS = 2000;
 const LOOK_MS = 2000;
+/** A stream that brings nothing for so long is cut, whatever the browser thinks of it. */
+const SILENT_MS = 6000;
 
 /** Whether the page is shown, and this part of it. @param {{ current: Element | null }} ref */
 function useSeen(ref) {
@@ -52,6 +54,7 @@ function useStream(id, canvas, isOn) {
     let socket = null;
     /** @type {any} */
     let retry;
+    let heardAt = nowMs();
     const view = screen(canvas.current, () => setState('failed'));
     const again = () => {
       if (!isGone) retry = setTimeout(open, RETRY_MS);
@@ -59,6 +62,7 @@ function useStream(id, canvas, isOn) {
     const open = async () => {
       const ticket = await post('/api/ws-ticket').catch(() => null);
       if (isGone) return;
+      heardAt = nowMs();
       if (!ticket) {
         again();
         return;
@@ -71,6 +75,7 @@ function useStream(id, canvas, isOn) {
       socket.onclose = again;
       socket.onmessage = ({ data }) => {
         if (isGone) return;
+        heardAt = nowMs();
         if (typeof data !== 'string') {
           view.show(new Uint8Array(data));
           return;
@@ -83,12 +88,23 @@ function useStream(id, canvas, isOn) {
         if (message.type === 'video_stopped') setState('waiting');
       };
     };
+    const drop = () => {
+      if (socket) socket.onclose = null;
+      socket?.close();
+      socket = null;
+    };
     open();
+    const watch = setInterval(() => {
+      if (!socket || nowMs() - heardAt < SILENT_MS) return;
+      drop();
+      setState('waiting');
+      again();
+    }, LOOK_MS);
     return () => {
       isGone = true;
       clearTimeout(retry);
-      if (socket) socket.onclose = null;
-      socket?.close();
+      clearInterval(watch);
+      drop();
       view.close();
       setState('waiting');
     };
@@ -151,14 +167,17 @@ export function VideoView({ drone, isLarge }) {
     else if (document.fullscreenElement) document.exitFullscreen();
     else place.current?.requestFullscreen();
   };
-  const isShown = isOn && state === 'shown' && camera?.fps > 0;
+  // (A picture that stands still is none of now.)
+  const isShown = isLive.value && isOn && state === 'shown' && camera?.fps > 0;
   const word = !canDecode()
     ? t('video.none')
     : state === 'failed'
       ? t('video.failed')
-      : camera === null
-        ? t('loading')
-        : t(camera.streaming ? 'video.waits' : 'video.off');
+      : !isLive.value
+        ? t('link.lost')
+        : camera === null
+          ? t('loading')
+          : t(camera.streaming ? 'video.waits' : 'video.off');
   return html`<section class=${`camera ${isLarge ? 'large' : ''} ${isFilled ? 'filled' : ''}`} ref=${place} aria-label=${t('video.of', { name: drone.name })}>
     <div class="picture">
       <canvas ref=${canvas} width="960" height="720" role="img" aria-label=${t('video.of', { name: drone.name })} class=${isShown ? '' : 'blank'} onDblClick=${enlarge} onClick=${() => (isLarge ? undefined : enlarge())}></canvas>
@@ -168,11 +187,11 @@ export function VideoView({ drone, isLarge }) {
     <div class="row">
       ${
         may('write') &&
-        html`<${Button} busyKey=${`${drone.id}/video`} onClick=${() => press(camera?.streaming ? 'stop' : 'start')} disabled=${camera === null}>${t(camera?.streaming ? 'video.stop' : 'video.start')}<//>
+        html`<${Button} busyKey=${`${drone.id}/video`} onClick=${() => press(camera?.streaming ? 'stop' : 'start')}>${t(camera?.streaming ? 'video.stop' : 'video.start')}<//>
         <${Button} busyKey=${`${drone.id}/photo`} onClick=${() => photo(drone)}>${t('photo')}<//>`
       }
       <${Button} class="plain icon-button" label=${t('video.full')} title=${t('video.full')} onClick=${enlarge}><${Icon} name="full" /><//>
-      <span class="quiet">${camera?.fps ? figures(camera) : ''}</span>
+      <span class="quiet">${isLive.value && camera?.fps ? figures(camera) : ''}</span>
     </div>
   </section>`;
 }
