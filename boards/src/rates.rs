@@ -31,11 +31,8 @@ pub(crate) const FREQUENCY_CAP_MS: u64 = 30_000;
 /// Wear moves by tenths of a card's life.
 pub(crate) const WEAR_MS: u64 = 3_600_000;
 
-/// What a disk said of its wear, every ten minutes, is looked at as often as is needed to
-/// see soon that nobody asks it any more.
-pub(crate) const DISK_SAID_MS: u64 = 60_000;
-
-/// A disk is given up once; what is mounted from it fails at once by itself.
+/// A disk is given up once; what is mounted from it fails at once by itself. What it was
+/// heard to say of itself is a line of an ordinary file.
 pub(crate) const DISK_MS: u64 = 10_000;
 
 /// A drone flies out of range in seconds.

@@ -316,6 +316,14 @@ impl Sensors {
         }
     }
 
+    /// Why a sensor that is there has no value; none of one that has, or is gone.
+    pub fn absence(&self, index: SensorIndex) -> Option<Absence> {
+        let (probe, channel) = self.owners[index.place()]?;
+        let probe = &self.probes[usize::from(probe)];
+        let absent = probe.channels[usize::from(channel)].absent;
+        absent.filter(|why| !probe.is_gone() && *why != Absence::Vanished)
+    }
+
     /// Temperatures at which the kernel or the firmware does something.
     pub fn trip_points(&self) -> &[TripPoint] {
         &self.trip_points

@@ -9,7 +9,7 @@ use crate::decode::Decode;
 use crate::disk_health::{CLASS as NVME, DIRECTORY as DISKS, Said, Warning};
 use crate::location::Location;
 use crate::quantity::{Quantity, Range, Role};
-use crate::rates::{DISK_MS, DISK_SAID_MS, WEAR_MS};
+use crate::rates::{DISK_MS, WEAR_MS};
 
 const BUS: &str = "/sys/bus/mmc/devices";
 
@@ -203,7 +203,7 @@ fn said(search: &mut Search, disk: &str, path: &str, place: &str) {
         )
     }));
     let identity = format!("nvme {place} said");
-    search.add(line.clone(), identity, DISK_SAID_MS, drafts);
+    search.add(line.clone(), identity, DISK_MS, drafts);
     let found = search.result.found.last_mut();
     if let Some(found) = found.filter(|found| found.source == line) {
         found.beside = vec!["/proc/uptime".to_owned(), format!("{path}/serial")];

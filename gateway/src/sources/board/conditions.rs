@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alerting::{
     AlertType, BOARD_FURTHER_ALARM as FURTHER, BOARD_SENSOR_LOST as LOST, Condition, Level,
 };
-use boards::{Absence, Board, Freshness, LeftOut, MAX_SENSORS, Sensor};
+use boards::{Absence, Board, Freshness, LeftOut, MAX_SENSORS, Sensor, Sensors};
 use readings::{BOARD, BOARD_SENSOR_PREFIX, Metric};
 
 use super::alarms;
@@ -210,10 +210,18 @@ pub(super) fn lost(metric: Metric, missing: &[(&Sensor, Absence)], others: Other
     }
 }
 
-/// Sensors that an earlier run told of, and that this one does not meet.
-pub(super) fn not_met(metric: Metric, names: &[Arc<str>]) -> Condition {
-    let why = "it is not there since the gateway was started";
-    let each = |name: &Arc<str>| lost_as(name, name, &why);
+/// Sensors that an earlier run told of, and of which this one has no value.
+pub(super) fn not_met(metric: Metric, names: &[Arc<str>], sensors: &Sensors) -> Condition {
+    let each = |name: &Arc<str>| {
+        let found = sensors
+            .find(name)
+            .ok()
+            .map(|index| (sensors.sensor(index), index));
+        match found.and_then(|(sensor, index)| Some((sensor, sensors.absence(index)?))) {
+            Some((sensor, why)) => lost_as(&sensor.label, name, &why),
+            None => lost_as(name, name, &"it is not there since the gateway was started"),
+        }
+    };
     Condition {
         key: LOST,
         subject: subject(metric),
@@ -291,6 +299,28 @@ mod tests {
 
     fn all(names: &[&str]) -> Vec<String> {
         names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn who_is_there_without_a_value_is_not_called_gone() {
+        let manifest = "# boards manifest 1
+/sys/class/power_supply/b/type = \"Battery\\n\"
+/sys/class/power_supply/b/capacity = \"broken\\n\"
+";
+        let tree = boards::Tree::from_manifest(manifest).expect("a manifest");
+        let mut board = Board::of(tree, None);
+        board.sample(0, &mut |_, _| {});
+        let names = ["power:b:charge", "power:c:charge"].map(Arc::from);
+        let told = not_met(Metric::BatteryLevel, &names, board.sensors()).message;
+        let (there, gone) = told.split_once("; ").expect("both");
+        assert!(
+            there.contains("b, charge (power:b:charge): the file holds no value"),
+            "{there}"
+        );
+        assert!(
+            gone.contains("power:c:charge): it is not there since"),
+            "{gone}"
+        );
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Watch {
     pub(super) fn guard(&mut self, now_ms: u64) {
         self.forget_seen(now_ms);
         for (metric, names) in self.remembered.missed(now_ms, self.lost_after_ms) {
-            let condition = conditions::not_met(metric, &names);
+            let condition = conditions::not_met(metric, &names, self.board.sensors());
             self.pipeline.raise_naming(condition, names);
         }
         let sensors = self.board.sensors();
