@@ -61,7 +61,7 @@ async fn main() -> anyhow::Result<()> {
             let seen = seen.await.with_context(|| kind.name.to_owned())?;
             println!("| {} | {seen}", kind.name);
             if waves > 2 {
-                eprintln!(
+                println!(
                     "{}: kB beyond the start after each wave: {:?}",
                     kind.name, seen.waves_kb
                 );
