@@ -186,6 +186,20 @@ export async function overThePage({ browser, gateway, who }) {
   return me;
 }
 
+/** Presses Tab until it comes to where it was; where the focus is can be seen everywhere. */
+async function onceRound(page, screen) {
+  const seen = new Set();
+  for (let n = 0; n < 200; n += 1) {
+    await page.keyboard.press('Tab');
+    const now = await focused(page);
+    // (Round the end: the browser's own parts.)
+    if (now === null) continue;
+    if (seen.has(now.number)) return;
+    assert.ok(now.isMarked, `${screen}: where the focus is cannot be seen: ${now.name}`);
+    seen.add(now.number);
+  }
+}
+
 /** Everything by keys: each place is reached and shown, a drone flies and lands. */
 export async function keyboard({ browser, gateway, who }) {
   const me = await person(browser, { ...who, url: gateway.url });
@@ -207,17 +221,13 @@ export async function keyboard({ browser, gateway, who }) {
       for (const one of document.querySelectorAll('[data-reached]')) delete one.dataset.reached;
       document.activeElement?.blur();
     });
-    const seen = new Set();
-    for (let n = 0; n < 200; n += 1) {
-      await page.keyboard.press('Tab');
-      const now = await focused(page);
-      // (Round the end: the browser's own parts.)
-      if (now === null) continue;
-      if (seen.has(now.number)) break;
-      assert.ok(now.isMarked, `${screen}: where the focus is cannot be seen: ${now.name}`);
-      seen.add(now.number);
+    // (Once more round where something came late.)
+    let left = [];
+    for (let round = 0; round < 3 && (round === 0 || left.length > 0); round += 1) {
+      await onceRound(page, screen);
+      left = await unreached(page);
     }
-    assert.deepEqual(await unreached(page), [], `${screen}: not reached by Tab`);
+    assert.deepEqual(left, [], `${screen}: not reached by Tab`);
   }
   const one = card(me);
   await tabTo(page, one.getByRole('button', { name: t('takeOff'), exact: true }));

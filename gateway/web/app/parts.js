@@ -152,15 +152,15 @@ export const dialogs = signal(0);
  */
 export function Dialog({ title, onClose, children, wide }) {
   const ref = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
-    const opener = /** @type {HTMLElement | null} */ (document.activeElement);
-    ref.current?.showModal();
+  // (Before the dialog is taken away: closed while it is there, it gives the focus back.)
+  useLayoutEffect(() => {
+    const dialog = ref.current;
+    dialog?.showModal();
     dialogs.value += 1;
     return () => {
       dialogs.value -= 1;
-      // (It is gone from the page by now, which gives the focus back to nobody.)
-      if (document.activeElement === document.body)
-        (opener?.isConnected ? opener : document.querySelector('main'))?.focus({ preventScroll: true });
+      dialog?.close();
+      if (document.activeElement === document.body) document.querySelector('main')?.focus({ preventScroll: true });
     };
   }, []);
   const onPress = (/** @type {MouseEvent} */ event) => {
