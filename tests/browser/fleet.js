@@ -14,7 +14,7 @@ export const nameOf = (n) => `倉庫 ${n} 号機`;
 
 /** The program as a site runs it, and drones simulated by another of its processes. */
 export class Fleet extends Gateway {
-  static async open(binary, count = DRONES, how = []) {
+  static async open(binary, count = DRONES, how = [], more = '') {
     const made = await Fleet.prepare(binary);
     const [state, command, video] = await freePorts();
     const config = join(made.work, 'gateway.toml');
@@ -26,7 +26,7 @@ export class Fleet extends Gateway {
     writeFileSync(
       config,
       `[server]\nlisten = "127.0.0.1:${made.port}"\nhttp_listen = "127.0.0.1:${made.plainPort}"\n[storage]\ndir = "${join(made.work, 'state')}"\n` +
-        `[drones]\nbind = "127.0.0.1"\nstate_port = ${state}\ncommand_port = ${command}\nvideo_port = ${video}\n${drones.join('')}`,
+        `[drones]\nbind = "127.0.0.1"\nstate_port = ${state}\ncommand_port = ${command}\nvideo_port = ${video}\n${more}${drones.join('')}`,
     );
     made.arguments = ['run', '--config', config];
     const ports = { '--state-port': state, '--command-port': command, '--video-port': video };
