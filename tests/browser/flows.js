@@ -836,6 +836,41 @@ async function narrow({ browser, gateway, who }) {
   return me;
 }
 
+/** A drone in a network of its own is told the site's, and is found there. */
+async function joining({ browser, gateway: { binary }, who }) {
+  const at = '127.0.0.251';
+  const how = ['--sdk', '2.0', '--station', at];
+  const site = await Fleet.open(binary, 1, how, { settings: `scan_ranges = ["${at}/32"]\n` });
+  try {
+    const me = await person(browser, { ...who, url: 'data:text/html,' });
+    const { page, t } = me;
+    await page.goto(linkOf(site));
+    await card(me, nameOf(1))
+      .getByRole('link', { name: nameOf(1) })
+      .click();
+    const panel = page.getByRole('region', { name: t('join'), exact: true });
+    await panel.getByRole('button', { name: t('join.look') }).click();
+    // How to undo it is there before anything is sent.
+    await panel.getByText(t('join.reset')).waitFor();
+    const password = panel.getByLabel(t('join.password'), { exact: true });
+    assert.equal(await password.getAttribute('type'), 'password');
+    await panel.getByRole('textbox', { name: t('join.ssid'), exact: true }).fill('site');
+    await password.fill(SECRET);
+    await panel.getByRole('button', { name: t('join'), exact: true }).click();
+    await panel.getByText(t('join.found')).waitFor();
+    await panel.getByText(`address = "${at}"`).waitFor();
+    assert.equal(await password.count(), 0, 'the password is not kept');
+    const said = await page.evaluate(async () => (await fetch('/api/drones/d1/join')).text());
+    assert.ok(said.includes(at) && !said.includes(SECRET), said);
+    assert.ok(!site.log().includes(SECRET), 'no log has it');
+    return me;
+  } finally {
+    await site.clear();
+  }
+}
+
+const SECRET = 'never-shown-6172';
+
 async function trust({ browser, gateway, who }) {
   const me = await person(browser, { ...who, url: gateway.url });
   await me.page.getByRole('link', { name: me.t('signin.trust') }).click();
@@ -875,6 +910,7 @@ export const FLOWS = {
   reader,
   halfLoaded,
   narrow,
+  joining,
   trust,
   cutNetwork,
   slowNetwork,

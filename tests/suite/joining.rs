@@ -205,3 +205,131 @@ async fn a_tt_is_told_the_ports_of_a_gateway_beside_others_and_a_plain_one_canno
     .await?;
     Ok(())
 }
+
+/// Anywhere that the gateway keeps or tells something.
+fn is_nowhere(secret: &str, gateway: &Gateway, answers: &[String]) -> anyhow::Result<()> {
+    assert!(
+        answers.iter().all(|said| !said.contains(secret)),
+        "{answers:?}"
+    );
+    assert!(!gateway.output().contains(secret), "in the log");
+    let mut folders = vec![gateway.state().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            match std::fs::read(&path) {
+                Ok(bytes) => {
+                    let found = bytes
+                        .windows(secret.len())
+                        .any(|part| part == secret.as_bytes());
+                    assert!(!found, "in {}", path.display());
+                }
+                Err(_) if path.is_dir() => folders.push(path),
+                Err(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_administers_the_gateway_has_a_drone_join_and_its_secret_is_kept_nowhere()
+-> anyhow::Result<()> {
+    let Some(mut site) = Site::new("a drone joins the site by a request")? else {
+        return Ok(());
+    };
+    site.access_point(1)?;
+    site.plug(1)?;
+    let at = site.station(1)?.to_string();
+    let drone = drone(&site, "2.0", Some(&at)).await?;
+    let lines = format!(
+        "[[drones.drone]]\nid = \"d1\"\nmode = \"real\"\naddress = \"{DRONE}\"\ninterface = \"wlan1\""
+    );
+    let gateway = site.builder()?.drones(&lines).start().await?;
+    let client = site.client(&gateway, ADMIN_KEY)?;
+    eventually("it is on the ground", || async {
+        let path = "/api/drones/d1/status";
+        let seen = client.get(path).await?.expect(200).json();
+        let rests = seen["flight_status"] == "landed" && seen["flight_status_known"] == true;
+        Ok(rests.then_some(()))
+    })
+    .await?;
+    let post = async |path: &str, body: serde_json::Value| {
+        let answer = client.json(http::Method::POST, path, &body).await?;
+        anyhow::Ok((answer.status.as_u16(), answer.text()))
+    };
+    let mut answers = Vec::new();
+    let whole = serde_json::json!({"ssid": "site", "password": SECRET, "network": "10.77.0.0/24"});
+    let with = |name: &str, value: &str| {
+        let mut body = whole.clone();
+        body[name] = value.into();
+        body
+    };
+    // The site's own way; words that no drone takes; somewhere that nobody may search.
+    for (body, why) in [
+        (with("interface", "site0"), "default route"),
+        (with("password", "never shown 6172"), "password"),
+        (with("password", "short"), "password"),
+        (with("ssid", "two words"), "name"),
+        (with("network", "8.8.8.0/24"), "8.8.8.0"),
+        (with("interface", "wlan9"), "wlan9 cannot be used"),
+    ] {
+        let (code, said) = post("/api/drones/d1/join", body).await?;
+        assert!(
+            [400, 409].contains(&code) && said.contains(why),
+            "{code} {said}"
+        );
+        answers.push(said);
+    }
+    assert!(!drone.log().contains("another network"), "{}", drone.log());
+    // Who the drone is, and how to undo it, before anything is told.
+    let (code, said) = post("/api/drones/d1/join/look", serde_json::json!({})).await?;
+    assert_eq!(code, 200, "{said}");
+    for part in ["0TQDSIM", "power button", "wlan1", "not_looked"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    // In the air it is left alone.
+    client
+        .post("/api/drones/d1/takeoff?wait=true")
+        .await?
+        .expect(200);
+    let (code, said) = post("/api/drones/d1/join", whole.clone()).await?;
+    assert!(
+        code == 409 && said.contains("land it first"),
+        "{code} {said}"
+    );
+    client
+        .post("/api/drones/d1/land?wait=true")
+        .await?
+        .expect(200);
+    eventually("it is told", || async {
+        let (code, said) = post("/api/drones/d1/join", whole.clone()).await?;
+        anyhow::ensure!(
+            [200, 409].contains(&code) && !said.contains(SECRET),
+            "{code} {said}"
+        );
+        Ok((code == 200).then_some(()))
+    })
+    .await?;
+    let found = eventually("it is found", || async {
+        let said = client.get("/api/drones/d1/join").await?.expect(200).json();
+        anyhow::ensure!(said["stage"] != "lost", "{said}");
+        Ok((said["stage"] == "found").then_some(said))
+    })
+    .await?;
+    assert_eq!(found["address"], at, "{found}");
+    let table = found["table"].as_str().unwrap_or_default();
+    assert!(
+        table.contains("id = \"d1\"") && table.contains("0TQDSIM"),
+        "{table}"
+    );
+    answers.push(found.to_string());
+    let audit = client.get("/api/security/audit").await?.text();
+    assert!(
+        audit.contains("to join the network site by wlan1"),
+        "{audit}"
+    );
+    answers.push(audit);
+    answers.push(drone.log());
+    is_nowhere(SECRET, &gateway, &answers)
+}

@@ -58,6 +58,8 @@ fn contract(method: &str, path: &str) -> Needs {
         | "/api/system/update"
         | "/api/system/logs" => always("admin"),
         "/api/emergency-stop/override" => always("admin"),
+        // Who gets a drone into the site's network has its password.
+        _ if path.starts_with("/api/drones/{drone_id}/join") => always("admin"),
         // People are in these: a key is needed whatever the profile.
         "/api/drones/{drone_id}/camera/stream.mjpeg"
         | "/api/drones/{drone_id}/camera/stream.mp4"

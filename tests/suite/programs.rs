@@ -10,7 +10,7 @@ use tello::command::{Command, Direction};
 use crate::cross_config::repository;
 
 /// Id, address and SDK of the drones.
-const DRONES: [(&str, &str, &str); 3] = [
+pub(super) const DRONES: [(&str, &str, &str); 3] = [
     ("plain", "127.0.0.2", "1.3"),
     ("edu", "127.0.0.3", "2.0"),
     ("tt", "127.0.0.4", "3.0"),
@@ -193,7 +193,7 @@ async fn session(client: &Client, drone: (&str, u8), texts: &[&str]) -> anyhow::
 }
 
 /// A gateway with one drone of each SDK.
-async fn scene() -> anyhow::Result<(Gateway, Simulated)> {
+pub(super) async fn scene() -> anyhow::Result<(Gateway, Simulated)> {
     let port = spare_port().to_string();
     // Of three, each has another firmware.
     let arguments = ["--drones", "3", "--command-port", &port, "--battery", "100"];

@@ -262,6 +262,16 @@ impl ApiError {
         &self.0.message
     }
 
+    /// The code, for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// Further context.
+    pub(crate) fn context(&self) -> Option<&str> {
+        self.0.details.as_deref()
+    }
+
     /// The status.
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status

@@ -43,6 +43,14 @@ impl Given<'_> {
 }
 
 impl Inputs {
+    /// A body that is read already, and the query of `uri`.
+    pub(crate) fn of(body: Map<String, Value>, uri: &Uri) -> Inputs {
+        Inputs {
+            body,
+            ..Inputs::from_uri(uri)
+        }
+    }
+
     /// The query of `uri`, without a body.
     pub(crate) fn from_uri(uri: &Uri) -> Inputs {
         if uri.query().is_none_or(str::is_empty) {
@@ -330,6 +338,17 @@ impl Inputs {
                 echo,
             )),
         }
+    }
+
+    /// Refuses what of the body `params` do not name: what a caller means by it is not done.
+    pub(crate) fn no_others(&mut self, params: &[Param]) {
+        let is_known = |name: &str| params.iter().any(|param| param.name == name);
+        let others = self.body.iter().filter(|(name, _)| !is_known(name));
+        let issues = others.map(|(name, value)| {
+            let message = "is not taken here";
+            Issue::new("extra_forbidden", "body", name, message, value.clone())
+        });
+        self.issues.extend(issues);
     }
 
     /// Refuses the request if any value was refused.

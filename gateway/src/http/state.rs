@@ -25,7 +25,7 @@ use crate::safety::Safety;
 use crate::shares::Shares;
 use crate::sources::board::BoardView;
 use crate::sources::bridge::Bridges;
-use crate::sources::tello::Fleet;
+use crate::sources::tello::{Fleet, Joining};
 use crate::sources::vehicles::Vehicles;
 use crate::supervision::{Service, Supervisor};
 use crate::update::Updates;
@@ -86,6 +86,8 @@ pub(crate) struct Edge {
     pub downloads: Arc<tokio::sync::Semaphore>,
     /// One rule is tried out at a time.
     pub preview_turn: tokio::sync::Mutex<()>,
+    /// Drones that are told to join the site's network.
+    pub joining: Joining,
 }
 
 impl Edge {
@@ -101,6 +103,7 @@ impl Edge {
             photo_turn: tokio::sync::Mutex::default(),
             downloads: Arc::new(tokio::sync::Semaphore::new(MAX_DOWNLOADS)),
             preview_turn: tokio::sync::Mutex::default(),
+            joining: Joining::default(),
         }
     }
 }

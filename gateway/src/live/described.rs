@@ -4,13 +4,17 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use tello::catalog::{COMMANDS, Entry, Kind as SdkKind, Unit, pads};
 
 use crate::http::document::{API_VERSION, SOCKETS};
 use crate::http::openapi::schema;
 use crate::http::params::Param;
 use crate::http::shape::Schemas;
 use crate::live::message::{self, ClientMessage, Described};
-use crate::live::{control_messages, down, events, messages, network_messages, sticks, video};
+use crate::live::{
+    commands, control_messages, down, events, messages, network_messages, sticks, video,
+};
+use crate::routes::sdk_commands::CM_PER_METRE;
 
 /// Set to write the document anew after a wanted change, as for the routes' document.
 const UPDATE: &str = "UPDATE_OPENAPI";
@@ -21,6 +25,7 @@ const SAID: &[&[Described]] = &[
     messages::SAID,
     network_messages::SAID,
     control_messages::SAID,
+    commands::SAID,
     down::SAID,
 ];
 /// Messages heard there.
@@ -29,6 +34,7 @@ const HEARD: &[&[ClientMessage]] = &[
     network_messages::HEARD,
     control_messages::HEARD,
     sticks::HEARD,
+    commands::HEARD,
     down::HEARD,
 ];
 
@@ -59,6 +65,71 @@ fn object(kind: &str, params: &[Param]) -> Value {
         }
     }
     json!({ "type": "object", "required": required, "properties": properties })
+}
+
+/// The payload of what is heard; of a command with the values of each of the SDK's table.
+fn asked(one: &ClientMessage) -> Value {
+    let mut payload = object(one.kind, one.members);
+    if one.kind == commands::KIND {
+        payload["allOf"] = COMMANDS.iter().map(form).collect();
+    }
+    payload
+}
+
+/// What a command of the table takes, in metres.
+fn form(entry: &Entry) -> Value {
+    let mut properties = Map::new();
+    for parameter in entry.parameters {
+        let (schema, unit) = match parameter.kind {
+            SdkKind::Number { low, high, unit } => {
+                let (per, name) = match unit {
+                    Unit::Centimetres => (Some(CM_PER_METRE), " (m)".to_owned()),
+                    Unit::CentimetresPerSecond => (Some(CM_PER_METRE), " (m/s)".to_owned()),
+                    unit => (None, unit.behind()),
+                };
+                let bounds = [low, high].map(|bound| match per {
+                    Some(per) => json!(f64::from(bound) / per),
+                    None => json!(bound),
+                });
+                let kind = if per.is_some() { "number" } else { "integer" };
+                let [low, high] = bounds;
+                let schema = json!({"type": kind, "minimum": low, "maximum": high});
+                (schema, name)
+            }
+            SdkKind::Pad { any } => {
+                let allowed: Vec<i32> = pads(any).filter(|pad| *pad != 0).collect();
+                (json!({ "enum": allowed }), String::new())
+            }
+            SdkKind::Choice(choices) => {
+                let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+                (json!({ "enum": names }), String::new())
+            }
+        };
+        let mut schema = schema;
+        schema["description"] = format!("{}{unit}", parameter.about).into();
+        properties.insert(parameter.name.to_owned(), schema);
+    }
+    let all = entry.parameters.iter();
+    let required: Vec<&str> = all
+        .filter(|one| !one.optional)
+        .map(|one| one.name)
+        .collect();
+    let params = json!({
+        "type": "object",
+        "description": entry.about,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    });
+    let needs = if required.is_empty() {
+        json!([])
+    } else {
+        json!(["params"])
+    };
+    json!({
+        "if": { "properties": { "command": { "const": entry.word } } },
+        "then": { "properties": { "params": params }, "required": needs },
+    })
 }
 
 /// The payload of what is said: its members, its type, the time.
@@ -142,12 +213,7 @@ fn describe() -> String {
         add(&mut live, one.kind, one.about, told(one, &mut schemas));
     }
     for one in HEARD.iter().copied().flatten() {
-        add(
-            &mut live,
-            one.kind,
-            one.about,
-            object(one.kind, one.members),
-        );
+        add(&mut live, one.kind, one.about, asked(one));
     }
     for one in video::SAID {
         add(&mut watched, one.kind, one.about, told(one, &mut schemas));
@@ -236,4 +302,35 @@ fn every_reference_leads_somewhere_and_every_member_says_what_it_is() {
         let about = message["summary"].as_str().unwrap_or_default();
         assert!(about.len() > 5, "{name} says nothing of itself");
     }
+}
+
+#[test]
+fn every_command_of_the_table_stands_in_it_with_its_values_in_metres() {
+    let document: Value = serde_json::from_str(&describe()).expect("JSON");
+    let payload = &document["components"]["messages"]["command"]["payload"];
+    let names = payload["properties"]["command"]["enum"].as_array();
+    for entry in COMMANDS {
+        assert!(
+            names.is_some_and(|names| names.contains(&entry.word.into())),
+            "{}",
+            entry.word
+        );
+        let forms = payload["allOf"].as_array().expect("forms");
+        let of_it = |form: &&Value| form["if"]["properties"]["command"]["const"] == entry.word;
+        let form = forms.iter().find(of_it).expect(entry.word);
+        let params = &form["then"]["properties"]["params"]["properties"];
+        for parameter in entry.parameters {
+            assert!(
+                params[parameter.name].is_object(),
+                "{} {}",
+                entry.word,
+                parameter.name
+            );
+        }
+    }
+    let go = payload["allOf"].to_string();
+    assert!(
+        go.contains(r#""maximum":5.0"#) && go.contains("(m/s)"),
+        "{go}"
+    );
 }

@@ -26,6 +26,7 @@ use crate::http::route::{Gives, Policy, Route, Verb};
 use crate::http::rows::{ADMIN, WRITE, later};
 use crate::http::state::App;
 use crate::live::changes::DroneChanges;
+use crate::live::commands::CommandMessages;
 use crate::live::control_messages::Flyer;
 use crate::live::down::DownMessages;
 use crate::live::message::{self, Reply};
@@ -87,6 +88,10 @@ const STATUS_EVERY: Duration = Duration::from_secs(5);
 /// Searches and verifications of one client that may be under way.
 const MAX_PENDING: usize = 4;
 
+/// Commands of one client that may be under way; more are refused, but for what brings a
+/// drone down.
+const MAX_PENDING_COMMANDS: usize = 16;
+
 /// Answers to what brings drones down that may be under way besides; more are not told.
 const MAX_PENDING_DOWN: usize = 16;
 
@@ -116,20 +121,23 @@ async fn upgrade(mut call: Call) -> Outcome {
     let (may_write, may_administer) = (may(WRITE), may(ADMIN));
     let flyer = flyer(&mut call, may_write);
     let down = DownMessages::of(&call);
+    let commands = CommandMessages::of(&call, flyer.presence.id());
     Ok(upgrade.on_upgrade(move |socket| async move {
         let _seat = permit;
-        let (changes, pending) = (DroneChanges::default(), FuturesUnordered::new());
+        let (pending, told) = (FuturesUnordered::new(), FuturesUnordered::new());
         let mut client = Client {
             app,
             socket,
             cut_after,
             flyer,
             down,
+            commands,
             may_administer,
             wants_events,
             subscriptions,
-            changes,
+            changes: DroneChanges::default(),
             pending,
+            told,
         };
         let alive = client.app.clone();
         let life = async {
@@ -176,14 +184,18 @@ struct Client {
     flyer: Flyer,
     /// What it may bring down.
     down: DownMessages,
+    /// What it may have drones do.
+    commands: CommandMessages,
     /// Whether it may read the audit trail, and so hears of what comes into it.
     may_administer: bool,
     /// Whether it asked for events.
     wants_events: bool,
     subscriptions: Subscriptions,
     changes: DroneChanges,
-    /// Answers that take their time.
+    /// Answers of searches and checks, which take their time.
     pending: FuturesUnordered<BoxFuture<'static, String>>,
+    /// Answers of what drones were told.
+    told: FuturesUnordered<BoxFuture<'static, String>>,
 }
 
 impl Client {
@@ -228,6 +240,7 @@ impl Client {
                     silent_pings = 0;
                     self.hear(message).await?;
                 }
+                Some(answer) = self.told.next() => self.send(answer).await?,
                 Some(answer) = self.pending.next() => self.send(answer).await?,
                 _ = looks.tick() => {
                     for message in network.since_last(&self.app) {
@@ -305,13 +318,16 @@ impl Client {
 
     /// What a message that flies, or brings down, is answered; none to another.
     fn fly(&self, text: &str) -> Option<Reply> {
-        sticks::reply(&self.app, &self.flyer, text).or_else(|| self.down.reply(&self.app, text))
+        let is_room = self.told.len() < MAX_PENDING_COMMANDS;
+        sticks::reply(&self.app, &self.flyer, text)
+            .or_else(|| self.commands.reply(&self.app, text, is_room))
+            .or_else(|| self.down.reply(&self.app, text))
     }
 
     /// Answers when `answer` is known; the commands behind it have left in any case.
     fn pend(&mut self, answer: BoxFuture<'static, String>) {
-        if self.pending.len() < MAX_PENDING + MAX_PENDING_DOWN {
-            self.pending.push(answer);
+        if self.told.len() < MAX_PENDING_COMMANDS + MAX_PENDING_DOWN {
+            self.told.push(answer);
         }
     }
 

@@ -2,6 +2,7 @@
 //! `/ws/video/{drone_id}` and, for players, as MP4, MPEG-TS and JPEGs.
 
 mod changes;
+mod commands;
 pub(crate) mod control_messages;
 #[cfg(test)]
 mod described;

@@ -78,7 +78,7 @@ fn commands() -> Vec<Entry> {
                     one_of(&names, parameter.about)
                 }
                 Kind::Number { low, high, unit } => {
-                    let about = format!("{} ({})", parameter.about, unit.symbol());
+                    let about = format!("{}{}", parameter.about, unit.behind());
                     json!({ "type": "integer", "minimum": low, "maximum": high, "description": about })
                 }
                 Kind::Pad { any } => {

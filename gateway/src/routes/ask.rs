@@ -48,7 +48,7 @@ pub(crate) const ROUTES: &[Route] = &[later(
     "/api/drones/{drone_id}/ask",
     WRITE,
     ask,
-    Gives::Json(of::<Asked>()),
+    Gives::Json(of::<Answered>()),
 )
 .about(
     "drones",
@@ -56,9 +56,9 @@ pub(crate) const ROUTES: &[Route] = &[later(
 )
 .takes(&[ID, WHAT])];
 
-/// Answer of `/ask`.
+/// Answer of `/ask` and `/ext`.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Asked {
+pub(crate) struct Answered {
     /// Always true; a refusal is an error.
     success: bool,
     /// What came of it, in words.
@@ -68,7 +68,8 @@ pub(crate) struct Asked {
     /// Id of the command: `/api/commands/{command_id}` says what comes of it.
     #[schema(value_type = String)]
     command_id: CommandId,
-    /// What the drone answered, with its units, such as `87`, `65~66C` or `100mm`.
+    /// What was answered: by the drone with its units, such as `87`, `65~66C` or `100mm`; by
+    /// the controller on a TT's back `led ok`, `matrix ok` or `tof 8192`.
     answer: Option<String>,
 }
 
@@ -78,16 +79,22 @@ fn ask(mut call: Call) -> BoxFuture<'static, Answer> {
         path_id("drone_id", &call.param)?;
         let what = choice(&mut call, &WHAT)?;
         call.inputs.finish()?;
-        drone(&call)?;
-        let given = fly(&call, asked(&what)?, true).await?;
-        Ok(respond::json(&Asked {
-            success: true,
-            message: given.message,
-            timestamp: Ts::now(),
-            command_id: given.id,
-            answer: given.answer,
-        }))
+        answer_to(&call, asked(&what)).await
     })
+}
+
+/// What the drone of `call` answers to that command, which is waited for: it comes at once,
+/// and is what was asked for.
+pub(super) async fn answer_to(call: &Call, command: Result<Command, ApiError>) -> Answer {
+    drone(call)?;
+    let given = fly(call, command?, true).await?;
+    Ok(respond::json(&Answered {
+        success: true,
+        message: given.message,
+        timestamp: Ts::now(),
+        command_id: given.id,
+        answer: given.answer,
+    }))
 }
 
 /// The question of that name, with its question mark or without.

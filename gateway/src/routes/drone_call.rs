@@ -60,7 +60,7 @@ pub(crate) fn no_camera(id: &str) -> ApiError {
 }
 
 /// Names the session that a request belongs to: the one that a socket's greeting says.
-const SESSION: &str = "x-session";
+pub(crate) const SESSION: &str = "x-session";
 
 /// The operator behind a request.
 pub(crate) fn operator(call: &Call) -> Operator {

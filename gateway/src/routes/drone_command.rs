@@ -64,6 +64,8 @@ pub(crate) struct CommandResult {
     /// Id of the command; of several the last one's. Null for what is none.
     #[schema(value_type = Option<String>)]
     command_id: Option<CommandId>,
+    /// What the drone answered to `ask` or `ext`, in its own words; null of other commands.
+    answer: Option<String>,
     /// The status for `get_status` and `health_check`, the photo for `take_photo`.
     data: Option<Data>,
 }
@@ -103,19 +105,35 @@ enum Wish {
     Aim(Aim),
 }
 
-/// `POST /api/drones/{drone_id}/command`
-pub(crate) fn command(call: Call) -> BoxFuture<'static, Answer> {
-    Box::pin(run(call))
+/// What came of a command so far: its id, and the drone's answer where it is more than yes.
+#[derive(Default)]
+struct Last {
+    id: Option<CommandId>,
+    answer: Option<String>,
 }
 
-async fn run(mut call: Call) -> Answer {
+/// `POST /api/drones/{drone_id}/command`
+pub(crate) fn command(call: Call) -> BoxFuture<'static, Answer> {
+    Box::pin(async { Ok(respond::json(&obey(call).await?)) })
+}
+
+/// Whether a command of that name brings a drone down, which whoever may respond may do.
+pub(crate) fn brings_down(name: &str) -> bool {
+    ["land", "stop", "emergency", "emergency_stop"].contains(&name)
+}
+
+/// Does what the body of `call` asks for.
+///
+/// # Errors
+/// As the route answers.
+pub(crate) async fn obey(mut call: Call) -> Result<CommandResult, ApiError> {
     crate::http::inputs::path_id("drone_id", &call.param)?;
     let wait = call.inputs.flag(&WAIT).unwrap_or(false);
     call.inputs.finish()?;
     let (name, wish) = parse(call.inputs.body())?;
     session::exists(&call)?;
     let mut data = None;
-    let mut given = None;
+    let mut last = Last::default();
     let message = match wish {
         Wish::Connect => session::connect(&call).await?,
         Wish::Disconnect => session::disconnect(&call)?,
@@ -136,42 +154,47 @@ async fn run(mut call: Call) -> Answer {
         Wish::Stream(on) => {
             let on = on.unwrap_or(!camera::streams(&call));
             let stream = camera::stream(&call, on, wait).await?;
-            given = Some(stream.id);
+            last.id = Some(stream.id);
             stream.message
         }
-        Wish::Fly(command) => all(&call, vec![command], wait, &mut given).await?,
-        Wish::Moves(moves) => all(&call, moves, wait, &mut given).await?,
-        Wish::TakeOff(to_cm) => take_off(&call, to_cm, wait, &mut given).await?,
+        Wish::Fly(command) => all(&call, vec![command], wait, &mut last).await?,
+        Wish::Moves(moves) => all(&call, moves, wait, &mut last).await?,
+        Wish::TakeOff(to_cm) => take_off(&call, to_cm, wait, &mut last).await?,
         Wish::Aim(aim) => {
             let to = drone_call::fly_to(&call, aim, wait).await?;
-            given = Some(to.id);
+            last.id = Some(to.id);
             to.message
         }
     };
-    Ok(respond::json(&CommandResult {
+    Ok(CommandResult {
         success: true,
         message,
         timestamp: Ts::now(),
         command: name,
-        command_id: given,
+        command_id: last.id,
+        answer: last.answer,
         data,
-    }))
+    })
 }
 
 /// Gives the commands, one after another, each when the one before is over if somebody
-/// waits; `last` becomes the id of the last one.
+/// waits; `last` becomes what came of the last one.
 async fn all(
     call: &Call,
     commands: Vec<Command>,
     wait: bool,
-    last: &mut Option<CommandId>,
+    last: &mut Last,
 ) -> Result<String, ApiError> {
     let mut message = format!("Drone {} is there", call.param);
     for command in commands {
         // What is asked of the drone, or of the TT's own controller, is worth its answer.
         let wait = wait || matches!(command, Command::Extension(_) | Command::Read(_));
         let given = drone_call::fly(call, command, wait).await?;
-        (message, *last) = (given.message, Some(given.id));
+        message = given.message;
+        *last = Last {
+            id: Some(given.id),
+            answer: given.answer,
+        };
     }
     Ok(message)
 }
@@ -182,9 +205,9 @@ async fn take_off(
     call: &Call,
     to_cm: i32,
     wait: bool,
-    given: &mut Option<CommandId>,
+    last: &mut Last,
 ) -> Result<String, ApiError> {
-    let mut message = all(call, vec![Command::Takeoff], wait, given).await?;
+    let mut message = all(call, vec![Command::Takeoff], wait, last).await?;
     match drone_call::fly_to(call, Aim::Altitude(to_cm), wait).await {
         Ok(to) => message.push_str(&format!("; then {to_cm} cm high, command {}", to.id)),
         Err(error) => message.push_str(&format!("; not {to_cm} cm high: {}", error.message())),
@@ -195,7 +218,12 @@ async fn take_off(
 fn parse(body: &Map<String, Value>) -> Result<(String, Wish), ApiError> {
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     let empty = Map::new();
-    let object = |key: &str| body.get(key).and_then(Value::as_object).unwrap_or(&empty);
+    // (Passed over, what is no object would be a command without its values.)
+    let object = |key: &str| match body.get(key) {
+        None | Some(Value::Null) => Ok(&empty),
+        Some(Value::Object(params)) => Ok(params),
+        Some(_) => Err(invalid(&format!("{key} must be an object"))),
+    };
     let centimetres = body.contains_key("type")
         || body.contains_key("parameters")
         || body.contains_key("droneId");
@@ -203,9 +231,9 @@ fn parse(body: &Map<String, Value>) -> Result<(String, Wish), ApiError> {
         .or_else(|| text("type"))
         .ok_or_else(|| invalid("no command given"))?;
     let wish = if centimetres {
-        in_centimetres(name, object("parameters"))?
+        in_centimetres(name, object("parameters")?)?
     } else {
-        in_metres(name, object("params"))?
+        in_metres(name, object("params")?)?
     };
     Ok((name.to_owned(), wish))
 }
@@ -242,7 +270,12 @@ fn in_centimetres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiEr
             let angle = number(params, "angle")?.ok_or_else(|| invalid("angle"))?;
             Wish::Fly(turned_towards(direction, angle)?)
         }
-        "set_speed" => Wish::Fly(of_params("speed", params, 1.0)?),
+        "set_speed" => {
+            // (Its clients may say more than that.)
+            let speed = params.get("speed").cloned().unwrap_or_default();
+            let alone = Map::from_iter([("speed".to_owned(), speed)]);
+            Wish::Fly(of_params("speed", &alone, 1.0)?)
+        }
         "connect" => Wish::Connect,
         "disconnect" => Wish::Disconnect,
         _ => Wish::Fly(of_params(name, params, 1.0)?),

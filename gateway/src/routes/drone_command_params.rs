@@ -65,7 +65,7 @@ pub(super) const OWN: [&str; 19] = [
 ];
 
 /// Those, and the commands of the SDK's table.
-pub(super) const NAMES: [&str; OWN.len() + COMMANDS.len()] = {
+pub(crate) const NAMES: [&str; OWN.len() + COMMANDS.len()] = {
     let mut names = [""; OWN.len() + COMMANDS.len()];
     let mut at = 0;
     while at < names.len() {
@@ -106,7 +106,7 @@ const DIRECTION: Param = Param::optional(
 const ANGLE: Param = number_of("angle", (1.0, 360.0), "Degrees of a `rotate`");
 
 /// `params`, in metres and degrees.
-const PARAMS: &[Param] = &[
+pub(crate) const PARAMS: &[Param] = &[
     DIRECTION,
     number_of("distance", (0.2, 5.0), "Metres of a `move`"),
     number_of(

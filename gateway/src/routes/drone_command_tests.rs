@@ -123,10 +123,59 @@ fn commands_of_the_table_are_known_in_both_units() {
 }
 
 #[test]
+fn what_cannot_be_read_is_refused_and_never_left_out() {
+    let go = |name: &str, value: Value| {
+        let mut params = json!({"x": 100, "y": 0, "z": 50, "speed": 30});
+        params[name] = value;
+        wish(json!({"type": "go", "parameters": params}))
+    };
+    // Without its pad it would be another path: one that starts from where the drone is.
+    for pad in [
+        json!("three"),
+        json!(true),
+        json!(1.5),
+        json!(1e12),
+        json!([3]),
+        json!(9),
+    ] {
+        assert_eq!(go("pad", pad.clone()), None, "pad {pad}");
+    }
+    for name in ["Pad", "mid", "wait"] {
+        assert_eq!(go(name, json!(3)), None, "{name}");
+    }
+    assert!(go("pad", Value::Null).is_some(), "null is absent");
+    // A text counts as the number in it does.
+    let metres = json!({"x": "1.5", "y": 0, "z": "-0.5", "speed": "0.3", "pad": "m2"});
+    assert_eq!(
+        wish(json!({"command": "go", "params": metres})).map(|wish| format!("{wish:?}")),
+        go_of("go 150 0 -50 30 m2"),
+    );
+    for (name, params) in [
+        ("flip", json!({"direction": 1})),
+        ("setfps", json!({"fps": 0})),
+        ("setbitrate", json!({"bitrate": 2.5})),
+        ("mon", json!({"on": true})),
+    ] {
+        assert_eq!(
+            wish(json!({"type": name, "parameters": params})),
+            None,
+            "{name}"
+        );
+    }
+}
+
+fn go_of(text: &str) -> Option<String> {
+    let command = Command::parse(text).expect("of the SDK");
+    Some(format!("{:?}", Wish::Fly(command)))
+}
+
+#[test]
 fn nonsense_is_refused() {
     for body in [
         json!({}),
         json!({"command": "dance"}),
+        json!({"command": "takeoff", "params": [3]}),
+        json!({"type": "takeoff", "parameters": "high"}),
         json!({"command": "move", "params": {"direction": "up", "distance": 0.1}}),
         json!({"command": "move", "params": {"x": 9}}),
         json!({"command": "move", "params": {"x": 0}}),

@@ -15,7 +15,7 @@ pub(crate) mod demo;
 pub(crate) mod down_all;
 pub(crate) mod drone_call;
 pub(crate) mod drone_command;
-mod drone_command_params;
+pub(crate) mod drone_command_params;
 pub(crate) mod drone_views;
 pub(crate) mod drones;
 pub(crate) mod extension;
@@ -23,6 +23,7 @@ pub(crate) mod flight;
 pub(crate) mod frame;
 pub(crate) mod groups;
 pub(crate) mod health;
+pub(crate) mod joining;
 pub(crate) mod lockouts;
 pub(crate) mod logs;
 pub(crate) mod machine;
@@ -77,6 +78,7 @@ pub(crate) const SECTIONS: &[&[Route]] = &[
     flight::ROUTES,
     frame::ROUTES,
     health::ROUTES,
+    joining::ROUTES,
     lockouts::ROUTES,
     logs::ROUTES,
     metrics::ROUTES,

@@ -58,7 +58,7 @@ fn param(parameter: &Parameter) -> Param {
         }
     };
     let about = match parameter.kind {
-        SdkKind::Number { unit, .. } => format!("{} ({})", parameter.about, unit.symbol()).leak(),
+        SdkKind::Number { unit, .. } => format!("{}{}", parameter.about, unit.behind()).leak(),
         SdkKind::Pad { .. } | SdkKind::Choice(_) => parameter.about,
     };
     match parameter.optional {
@@ -87,6 +87,8 @@ pub(super) fn read(
     call: &mut Call,
     entry: &'static Entry,
 ) -> Result<Result<Listed, ApiError>, ApiError> {
+    // A misspelled `pad` that is passed over would be another path.
+    call.inputs.no_others(call.params);
     let mut values = Vec::with_capacity(entry.parameters.len());
     // (The first two are the drone and `wait`.)
     let params = call.params.get(2..).unwrap_or_default();
@@ -150,35 +152,75 @@ pub(crate) fn of_params(
         return asked(what.unwrap_or_default());
     }
     let entry = entry(name).ok_or_else(|| not_here(name))?;
+    all_known(entry, params)?;
     let value = |parameter: &Parameter| {
-        let given = params
-            .get(parameter.name)
-            .filter(|value| !value.is_null())?;
-        if let Some(text) = given.as_str() {
-            return parameter.kind.of_name(text);
-        }
-        let scale = match parameter.kind {
-            SdkKind::Number {
-                unit: Unit::Centimetres | Unit::CentimetresPerSecond,
-                ..
-            } => cm,
-            _ => 1.0,
-        };
-        let value = (given.as_f64()? * scale).round();
-        // What is no number, or beyond all ranges, is refused as such below.
-        (value.abs() < f64::from(i32::MAX)).then_some(value as i32)
+        let given = params.get(parameter.name);
+        let given = given.filter(|value| !value.is_null())?;
+        Some(value_of(parameter, given, cm).unwrap_or(UNREADABLE))
     };
     let unfit = |parameter: &Parameter| {
         let (name, kind) = (parameter.name, parameter.kind);
-        let metres = if cm == 1.0 {
-            ""
-        } else {
+        let counts_in_metres = cm != 1.0 && is_length(kind);
+        let metres = if counts_in_metres {
             "; here lengths are metres and speeds m/s"
+        } else {
+            ""
         };
         invalid(&format!("{name} must be {kind}{metres}"))
     };
     let listed = entry.with(value).map_err(unfit)?;
     flown(listed)
+}
+
+/// In place of a value that cannot be read: in no range, so that it is refused as one that
+/// is too large is. Passed over, a pad would leave a path that starts from here.
+const UNREADABLE: i32 = i32::MAX;
+
+/// Whether it is a length or a speed, which who counts in metres says in metres.
+fn is_length(kind: SdkKind) -> bool {
+    let SdkKind::Number { unit, .. } = kind else {
+        return false;
+    };
+    matches!(unit, Unit::Centimetres | Unit::CentimetresPerSecond)
+}
+
+/// The value of a parameter, a length counting `cm` centimetres; none if it is none.
+fn value_of(parameter: &Parameter, given: &Value, cm: f64) -> Option<i32> {
+    let text = given.as_str();
+    let (scale, is_whole) = match parameter.kind {
+        kind if is_length(kind) => (cm, false),
+        SdkKind::Number { .. } => (1.0, true),
+        // Known by their names; the SDK's word for one may be a number.
+        SdkKind::Choice(_) | SdkKind::Pad { .. } => {
+            let number = given.is_number().then(|| given.to_string());
+            return parameter.kind.of_name(text.or(number.as_deref())?);
+        }
+    };
+    let number = match text {
+        Some(text) => text.trim().parse().ok()?,
+        None => given.as_f64()?,
+    };
+    let value = (number * scale).round();
+    let is_exact = !is_whole || value == number;
+    (is_exact && value.abs() < f64::from(i32::MAX)).then_some(value as i32)
+}
+
+/// Refuses what is no parameter of the command: a misspelled `pad` that is passed over
+/// would leave a path that starts from here.
+fn all_known(entry: &Entry, params: &Map<String, Value>) -> Result<(), ApiError> {
+    let names = || entry.parameters.iter().map(|parameter| parameter.name);
+    let Some(unknown) = params.keys().find(|key| names().all(|name| name != *key)) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = names().collect();
+    let takes = match known.as_slice() {
+        [] => "nothing".to_owned(),
+        known => known.join(", "),
+    };
+    Err(invalid(&format!(
+        "{} takes no {unknown:?}; it takes {takes}",
+        entry.word
+    )))
 }
 
 /// Why a name is no command here: where its like is done, or why nobody does it.

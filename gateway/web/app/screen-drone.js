@@ -8,6 +8,7 @@ import { Battery, batteryLines, lastWord, reasonWords, stateWord, whoFlies } fro
 import { fly, wishes } from './flight.js';
 import { duration, quantity, UNKNOWN } from './format.js';
 import { html } from './html.js';
+import { Join } from './join.js';
 import { grouped, levelOf } from './order.js';
 import { Age, HoldButton, Level, useAsked } from './parts.js';
 import { Pilot } from './pilot.js';
@@ -120,5 +121,6 @@ export function DronePage() {
     </div>
     <${Charts} drone=${drone} past=${past} />
     <${Recordings} drone=${drone.id} />
-    <${Facts} drone=${drone} />`;
+    <${Facts} drone=${drone} />
+    <${Join} drone=${drone} />`;
 }

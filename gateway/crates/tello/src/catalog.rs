@@ -43,12 +43,12 @@ pub enum Unit {
     Degrees,
     /// Mbit/s
     MegabitsPerSecond,
-    /// A UDP port.
-    Port,
+    /// Nothing: a level, a number of times.
+    Plain,
 }
 
 impl Unit {
-    /// As it is written.
+    /// As it is written; empty where nothing is counted.
     #[must_use]
     pub const fn symbol(self) -> &'static str {
         match self {
@@ -56,7 +56,16 @@ impl Unit {
             Unit::CentimetresPerSecond => "cm/s",
             Unit::Degrees => "°",
             Unit::MegabitsPerSecond => "Mbit/s",
-            Unit::Port => "UDP port",
+            Unit::Plain => "",
+        }
+    }
+
+    /// As it stands behind what it is of: ` (cm)`, or nothing.
+    #[must_use]
+    pub fn behind(self) -> String {
+        match self.symbol() {
+            "" => String::new(),
+            symbol => format!(" ({symbol})"),
         }
     }
 }
@@ -229,7 +238,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Kind::Number { low, high, unit } => {
-                write!(f, "a whole number from {low} to {high} ({})", unit.symbol())
+                write!(f, "a whole number from {low} to {high}{}", unit.behind())
             }
             Kind::Choice(choices) => {
                 f.write_str("one of ")?;

@@ -93,8 +93,7 @@ impl Subcommand for FlyCommand {
                 text.clone()
                     .help("What stands behind `EXT`, such as: led 0 255 0")
                     .required(true)
-                    .allow_hyphen_values(true)
-                    .trailing_var_arg(true),
+                    .allow_negative_numbers(true),
             );
         let what = Arg::new(WHAT)
             .help("The SDK's word without its question mark")
@@ -298,6 +297,50 @@ mod tests {
         ] {
             assert!(text(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn options_behind_a_text_are_options_and_behind_two_dashes_are_text() {
+        let parsed = |line: &str| {
+            let words = ["mfg-drone-gateway", "fly", "d1"].into_iter();
+            match Cli::try_parse_from(words.chain(line.split(' '))) {
+                Ok(Cli {
+                    command: Top::Fly(args),
+                    ..
+                }) => Ok((args.command.text, args.config.config)),
+                Ok(_) => Err("another command".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        let file = Some(std::path::PathBuf::from("F"));
+        for (line, text, config) in [
+            ("ext led 0 255 0 --config F", "EXT led 0 255 0", &file),
+            (
+                "ext --config F mled l r 2.5 up",
+                "EXT mled l r 2.5 up",
+                &file,
+            ),
+            ("ext mled s r -1", "EXT mled s r -1", &None),
+            (
+                "ext -- mled l r 2.5 --config F",
+                "EXT mled l r 2.5 --config F",
+                &None,
+            ),
+            ("ext --config F -- mled s r -", "EXT mled s r -", &file),
+            ("wifi site word --config F", "wifi site word", &file),
+            ("go 100 0 50 --speed 30 --config F", "go 100 0 50 30", &file),
+        ] {
+            assert_eq!(
+                parsed(line),
+                Ok((text.to_owned(), config.clone())),
+                "{line}"
+            );
+        }
+        let said = parsed("ext led 0 255 0 --colour").expect_err("no such option");
+        assert!(
+            said.contains("--colour") && said.contains("'-- --colour'"),
+            "{said}"
+        );
     }
 
     #[test]

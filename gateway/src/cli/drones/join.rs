@@ -14,14 +14,10 @@ use tello::join::Network;
 use super::{secret, table};
 use crate::cli::args::{ConfigArgs, JoinArgs};
 use crate::config::{Config, Loaded, Range};
-use crate::sources::tello::{Found, Look, Met, Talk};
-use crate::sources::tello::{find_by_serial, interface_refusal, look_for_network, somebody_flies};
-
-/// How a drone gets its own network back.
-const RESET: &str = "\
-If the drone does not come back (a wrong password, a network out of its reach): switch it on and
-hold its power button for 5 seconds, until its lamp goes out and, once it has restarted, flashes
-yellow. Then it is an access point of its own as before, without a password.";
+use crate::sources::tello::{Found, JOIN_RESET as RESET, Look, Met, Talk};
+use crate::sources::tello::{
+    find_by_serial, interface_refusal, joined_table, look_for_network, somebody_flies,
+};
 
 pub(super) fn join(config_args: &ConfigArgs, args: &JoinArgs) -> anyhow::Result<()> {
     let loaded = crate::cli::load(config_args)?;
@@ -110,28 +106,9 @@ fn version(sdk: &str) -> String {
 /// Says what was heard of the network; refuses one that cannot be joined.
 fn judge(look: &Look, args: &JoinArgs) -> anyhow::Result<()> {
     let ssid = &args.ssid;
-    let hindrance = match look {
-        Look::Fits { mhz, dbm } => {
-            let dbm = dbm.map(|dbm| format!(", {dbm} dBm")).unwrap_or_default();
-            println!("network {ssid}: {mhz} MHz{dbm}");
-            return Ok(());
-        }
-        Look::NotLooked(why) => {
-            println!(
-                "network {ssid}: nobody could look for it ({why}). The drone needs 2.4 GHz and WPA2 with a \
-                 password (PSK)"
-            );
-            return Ok(());
-        }
-        Look::Unheard => {
-            format!("network {ssid} is not heard here: is its name right, and is it hidden?")
-        }
-        Look::Band(mhz) => {
-            format!("network {ssid} is heard at {mhz} MHz only; the drone joins at 2.4 GHz")
-        }
-        Look::Cipher(cipher) => format!(
-            "network {ssid} is {cipher}; the drone joins by WPA2 with a password (PSK and CCMP)"
-        ),
+    let Some(hindrance) = look.hindrance(ssid) else {
+        println!("network {ssid}: {look}");
+        return Ok(());
     };
     ensure!(
         args.anyway,
@@ -183,7 +160,7 @@ fn tell_table(
         Some(id) => id.clone(),
         None => table::free_id(taken),
     };
-    let text = table::of(&id, found.address, &who.serial);
+    let text = joined_table(&id, found.address, &who.serial);
     if args.write {
         let file = table::append(loaded, config_args, &text)?;
         println!("{text}\nwritten to {}; restart the gateway", file.display());

@@ -2,7 +2,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::PathBuf;
 
@@ -22,14 +21,6 @@ pub(super) fn free_id(taken: impl Fn(&str) -> bool) -> String {
         }
         number += 1;
     }
-}
-
-/// The drone's table. What is in it needs no escape: an id of the configuration's, numbers,
-/// and letters and digits.
-pub(super) fn of(id: &str, address: Ipv4Addr, serial: &str) -> String {
-    format!(
-        "[[drones.drone]]\nid = \"{id}\"\nmode = \"real\"\naddress = \"{address}\"\nserial = \"{serial}\"\n"
-    )
 }
 
 /// Adds `text` to the configuration file, whole or not at all, once it was judged with it.

@@ -43,13 +43,15 @@ mod unconfigured;
 mod video;
 mod ways;
 
-pub(crate) use discovery::{Answer, Found, ask_configured, find_by_serial};
+pub(crate) use discovery::{Answer, Found, ask_configured, find_by_serial, networks_beside};
 pub use discovery::{Detection, Method, NotAllowed, Searched, Verification};
 #[cfg(test)]
 pub(crate) use fleet::world;
 pub use fleet::{Fleet, FleetOptions, FleetStats};
 pub(crate) use joining::{
-    Look, Met, Talk, look as look_for_network, refusal as interface_refusal, somebody_flies,
+    Joining, Look, Met, Progress, RESET as JOIN_RESET, Stage as JoinStage, Talk, leading_to,
+    look as look_for_network, refusal as interface_refusal, refusal_to, somebody_flies,
+    survey as networks_heard, table as joined_table,
 };
 pub(crate) use plan::check_config;
 pub use roster::{DroneStats, PortView};

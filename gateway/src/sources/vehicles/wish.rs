@@ -50,7 +50,8 @@ pub enum Refusal {
     Lost(String),
     /// It is not on the ground.
     #[error(
-        "the drone is not on the ground, or nothing proves it: land it, and wait until it is shown as landed"
+        "the drone is not on the ground at rest, or nothing proves it: land it (`motoroff` stops motors that idle), and wait \
+         until it is shown as landed"
     )]
     NotOnGround,
     /// It may be in the air, and its state does not arrive.

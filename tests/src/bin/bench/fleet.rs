@@ -5,12 +5,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use gateway_tests::gateway::ADMIN_KEY;
-use gateway_tests::{Drone, Flyer, Gateway, WebSocket, drone, eventually, process, simulated};
+use gateway_tests::{
+    Client, Drone, Flyer, Gateway, WebSocket, drone, eventually, process, simulated,
+};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
-use crate::spread;
+use crate::{bare_loop, spread};
 
 /// Commands measured, and the pause between them: a tenth of a second after one that was
 /// answered the next one leaves, and that is no delay of its own.
@@ -23,7 +25,8 @@ const LISTENERS: usize = 100;
 /// First seconds of a fleet, in which it is greeted; not measured.
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// Request sent over a kept-alive TLS connection → datagram at the drone.
+/// A command sent over a kept-alive TLS connection → datagram at the drone: as a request, and
+/// as a message on the WebSocket; beside a bare loop that sends the same datagrams.
 /// `moff` is measured: it waits for nothing, the drone answers at once, and that is its end.
 /// (A `stop` is repeated until the drone stands: the next request would find it on the wire.)
 pub(crate) async fn commands() -> anyhow::Result<()> {
@@ -48,6 +51,28 @@ pub(crate) async fn commands() -> anyhow::Result<()> {
         Ok((status["connection_status"] == "connected").then_some(()))
     })
     .await?;
+    requested(&client, &peer).await?;
+    messaged(&client, &peer).await?;
+    let texts = (0..SAMPLES).map(|_| "moff".to_owned());
+    spread("the same datagrams by a bare loop", bare_loop(texts)?);
+    Ok(())
+}
+
+/// When the drone heard the command; it answers it, and whatever comes before.
+async fn heard(peer: &Drone, start: Instant) -> anyhow::Result<f64> {
+    loop {
+        let (text, from) = peer.hear().await?;
+        let at = start.elapsed().as_secs_f64() * 1e6;
+        let is_it = text == "moff";
+        peer.send(from, if text == "battery?" { b"80" } else { b"ok" })
+            .await?;
+        if is_it {
+            return Ok(at);
+        }
+    }
+}
+
+async fn requested(client: &Client, peer: &Drone) -> anyhow::Result<()> {
     let stream = TokioIo::new(client.connect().await?);
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(stream).await?;
@@ -61,27 +86,37 @@ pub(crate) async fn commands() -> anyhow::Result<()> {
         tokio::time::sleep(PAUSE).await;
         sender.ready().await?;
         let start = Instant::now();
-        let heard = async {
-            loop {
-                let (text, from) = peer.hear().await?;
-                let at = start.elapsed();
-                let is_it = text == "moff";
-                peer.send(from, if text == "battery?" { b"80" } else { b"ok" })
-                    .await?;
-                if is_it {
-                    return anyhow::Ok(at);
-                }
-            }
-        };
-        let (at, response) = tokio::join!(heard, sender.send_request(request.clone()));
+        let asked = sender.send_request(request.clone());
+        let (at, response) = tokio::join!(heard(peer, start), asked);
         let response = response?;
         anyhow::ensure!(response.status() == 200, "{}", response.status());
         response.into_body().collect().await?;
-        reached.push(at?.as_secs_f64() * 1e6);
+        reached.push(at?);
         answered.push(start.elapsed().as_secs_f64() * 1e6);
     }
     spread("moff: request → datagram at the drone", reached);
     spread("moff: request → answer", answered);
+    Ok(())
+}
+
+async fn messaged(client: &Client, peer: &Drone) -> anyhow::Result<()> {
+    let mut socket = WebSocket::open(client, "/ws", &[]).await?;
+    let message = r#"{"type":"command","drone_id":"d1","command":"moff"}"#;
+    let (mut reached, mut answered) = (Vec::with_capacity(SAMPLES), Vec::with_capacity(SAMPLES));
+    for _ in 0..SAMPLES {
+        tokio::time::sleep(PAUSE).await;
+        let start = Instant::now();
+        socket.send(message).await?;
+        let (at, said) = tokio::join!(heard(peer, start), socket.next_of("command_result"));
+        said?;
+        reached.push(at?);
+        answered.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    spread(
+        "moff: message on the WebSocket → datagram at the drone",
+        reached,
+    );
+    spread("moff: message on the WebSocket → answer", answered);
     Ok(())
 }
 

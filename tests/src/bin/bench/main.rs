@@ -24,10 +24,12 @@ mod sticks;
 mod stop;
 mod video;
 
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway_tests::gateway;
+use tokio::time::Instant;
 
 /// Seconds of each measured stretch.
 const DEFAULT_SECONDS: u64 = 4;
@@ -105,6 +107,22 @@ fn on_disk() -> anyhow::Result<PathBuf> {
     let folder = std::env::current_dir()?.join("target/bench");
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
+}
+
+/// Microseconds of datagrams of those texts between two sockets of this process.
+fn bare_loop(texts: impl Iterator<Item = String>) -> anyhow::Result<Vec<f64>> {
+    let any = || UdpSocket::bind("127.0.0.1:0");
+    let (here, there) = (any()?, any()?);
+    here.connect(there.local_addr()?)?;
+    let mut buffer = [0; 64];
+    let mut delays = Vec::new();
+    for text in texts {
+        let begun = Instant::now();
+        here.send(text.as_bytes())?;
+        there.recv(&mut buffer)?;
+        delays.push(begun.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(delays)
 }
 
 /// The middle value.

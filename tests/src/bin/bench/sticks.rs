@@ -1,13 +1,13 @@
 //! Sticks: what the gateway adds to a frame, beside a bare loop that sends the same.
 
-use std::net::UdpSocket;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use gateway_tests::drone::Shown;
-use gateway_tests::{Drone, Gateway, WebSocket, eventually};
+use gateway_tests::{Drone, Gateway, WebSocket, eventually, process};
 use tokio::time::{Instant, sleep};
 
-use crate::spread;
+use crate::{bare_loop, spread};
 
 /// Frames measured: 30 Hz, and a little less, so that none waits for its turn.
 const SAMPLES: usize = 600;
@@ -41,6 +41,8 @@ pub(crate) async fn sticks() -> anyhow::Result<()> {
         .await?;
     socket.next_of("control_taken").await?;
     let mut delays = Vec::with_capacity(SAMPLES);
+    let pid = gateway.pid().context("not running")?;
+    let before = process::cpu(pid)?;
     for sample in 0..SAMPLES {
         socket.send(r#"{"type":"presence"}"#).await?;
         // Each differs from the one before, which may be sent again.
@@ -65,29 +67,16 @@ pub(crate) async fn sticks() -> anyhow::Result<()> {
         delays.push(took.as_secs_f64() * 1e6);
         sleep(EVERY.saturating_sub(took)).await;
     }
+    let used = process::cpu(pid)?.saturating_sub(before);
     spread(
         "sticks: frame on the WebSocket → datagram at the drone",
         delays,
     );
-    spread("the same datagrams by a bare loop", bare()?);
-    Ok(())
-}
-
-/// Datagrams of the same text between two sockets of this process.
-fn bare() -> anyhow::Result<Vec<f64>> {
-    let (here, there) = (
-        UdpSocket::bind("127.0.0.1:0")?,
-        UdpSocket::bind("127.0.0.1:0")?,
+    println!(
+        "{} µs of CPU a frame, with its presence, of the whole gateway",
+        used.as_micros() / SAMPLES as u128
     );
-    here.connect(there.local_addr()?)?;
-    let mut buffer = [0; 64];
-    let mut delays = Vec::with_capacity(SAMPLES);
-    for sample in 0..SAMPLES {
-        let text = format!("rc {} {} 0 0", sample % 100, sample / 100 + 1);
-        let begun = Instant::now();
-        here.send(text.as_bytes())?;
-        there.recv(&mut buffer)?;
-        delays.push(begun.elapsed().as_secs_f64() * 1e6);
-    }
-    Ok(delays)
+    let texts = (0..SAMPLES).map(|sample| format!("rc {} {} 0 0", sample % 100, sample / 100 + 1));
+    spread("the same datagrams by a bare loop", bare_loop(texts)?);
+    Ok(())
 }

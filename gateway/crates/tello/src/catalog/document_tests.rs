@@ -17,7 +17,7 @@ Made from the tables in `gateway/crates/tello/src/catalog/`; do not write here. 
 
 ## Commands of the table
 
-Each is `POST /api/drones/{drone_id}/WORD`, the same for a group, an action of `POST …/command`, a step of a flight plan (but for
+Each is `POST /api/drones/{drone_id}/WORD`, the same for a group, an action of `POST …/command` and of `command` on the WebSocket, a step of a flight plan (but for
 `reboot`) and `fly DRONE WORD` on the command line. Lengths are centimetres, speeds cm/s.
 
 | command | SDK | values | changes | done when | what |
@@ -50,7 +50,9 @@ fn sdk(major: u8) -> &'static str {
 fn values(entry: &Entry) -> String {
     let values = entry.parameters.iter().map(|parameter| {
         let kind = match parameter.kind {
-            Kind::Number { low, high, unit } => format!("{low} to {high} {}", unit.symbol()),
+            Kind::Number { low, high, unit } => format!("{low} to {high} {}", unit.symbol())
+                .trim_end()
+                .to_owned(),
             Kind::Choice(choices) => {
                 let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
                 names.join(", ")

@@ -89,7 +89,7 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         "ap",
         2,
         Place::Is(
-            "`drones join` at the board, which looks for the network first and keeps its password unseen",
+            "`drones join` at the board, or the drone's page, which looks for the network first and keeps its password unseen",
         ),
     ),
     is(
@@ -228,6 +228,15 @@ mod tests {
                 );
                 assert_eq!(listed.or(other), Some(since), "{word}");
             }
+        }
+        let of_manuals = MANUALS.concat();
+        let of_table = COMMANDS.iter().map(|entry| entry.word);
+        for word in of_table.chain(ELSEWHERE.iter().map(|known| known.word)) {
+            let is_known = of_manuals.contains(&word) || PROGRAMS.contains(&word);
+            assert!(
+                is_known,
+                "{word} stands in no manual: MANUALS has each word once"
+            );
         }
         assert_eq!(words + PROGRAMS.len(), COMMANDS.len() + ELSEWHERE.len());
         assert!(PROGRAMS.iter().all(|word| elsewhere(word).is_some()));

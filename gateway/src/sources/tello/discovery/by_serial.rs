@@ -50,7 +50,7 @@ pub(crate) async fn find_by_serial(
 
 async fn round(config: &Drones, ranges: &[Range], (serial, not_by): (&str, &str)) -> Option<Found> {
     let mut networks = networks::here();
-    networks.retain(|network| *network.interface != *not_by);
+    networks.retain(|network| network.is_beside(not_by));
     // Whoever is somebody else by the configuration is not asked.
     let others = config
         .drone

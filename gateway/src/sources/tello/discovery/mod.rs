@@ -36,6 +36,7 @@ pub(crate) use ask::{Answer, ask_configured};
 pub use book::DiscoveryStats;
 pub(crate) use by_serial::{Found, find_by_serial};
 pub use detection::{Detection, Method, NotAllowed, Searched, Verification};
+pub(crate) use networks::networks_beside;
 
 use self::book::Book;
 use self::sweep::{Hit, Target};

@@ -9,10 +9,22 @@ use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
+use crate::config::Range;
 use crate::sources::tello::routes::{self, Route};
 
 /// Most networks looked at: more than a board has interfaces.
 const MAX_NETWORKS: usize = 32;
+
+const LOOPBACK: &str = "lo";
+
+/// The board's networks beside that of `interface` which may be searched whole: private
+/// ones of /24 at most.
+pub(crate) fn networks_beside(interface: &str) -> Vec<Range> {
+    let here = here();
+    let beside = here.iter().filter(|network| network.is_beside(interface));
+    let ranges = beside.filter_map(|one| Range::parse(&one.network.to_string()).ok());
+    ranges.collect()
+}
 
 /// A network that an interface is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +42,12 @@ impl Network {
         }
     }
 
+    /// Whether it is another than that of `interface`. (Loopback is no drone's network: who
+    /// simulates drones there moves them within it.)
+    pub(super) fn is_beside(&self, interface: &str) -> bool {
+        *self.interface != *interface || *self.interface == *LOOPBACK
+    }
+
     pub(super) fn contains(&self, address: Ipv4Addr) -> bool {
         self.network.contains(&address)
     }
@@ -44,7 +62,7 @@ pub(super) fn here() -> Vec<Network> {
 fn of(routes: Vec<Route>) -> Vec<Network> {
     // The kernel keeps loopback in another table than the one it shows.
     let loopback = Network {
-        interface: "lo".into(),
+        interface: LOOPBACK.into(),
         network: Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8),
     };
     // A default route without a router (a modem) leads everywhere.

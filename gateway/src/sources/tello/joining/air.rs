@@ -2,6 +2,7 @@
 //! drone has, and with a cipher it knows. By `iw`, on the adapter beside the drone: it hears
 //! what the drone will hear. It must never keep anybody from joining because it cannot look.
 
+use std::fmt;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -37,20 +38,92 @@ pub(crate) enum Look {
     NotLooked(String),
 }
 
+impl Look {
+    /// Why a drone should not be told to join it; none: it can, or nobody could look.
+    pub(crate) fn hindrance(&self, ssid: &str) -> Option<String> {
+        Some(match self {
+            Look::Fits { .. } | Look::NotLooked(_) => return None,
+            Look::Unheard => {
+                format!("network {ssid} is not heard here: is its name right, and is it hidden?")
+            }
+            Look::Band(mhz) => {
+                format!("network {ssid} is heard at {mhz} MHz only; the drone joins at 2.4 GHz")
+            }
+            Look::Cipher(cipher) => format!(
+                "network {ssid} is {cipher}; the drone joins by WPA2 with a password (PSK and CCMP)"
+            ),
+        })
+    }
+}
+
+impl fmt::Display for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Look::Fits { mhz, dbm } => {
+                write!(f, "{mhz} MHz")?;
+                dbm.map_or(Ok(()), |dbm| write!(f, ", {dbm} dBm"))
+            }
+            Look::NotLooked(why) => write!(
+                f,
+                "nobody could look for it ({why}). The drone needs 2.4 GHz and WPA2 with a password (PSK)"
+            ),
+            Look::Unheard => f.write_str("not heard"),
+            Look::Band(mhz) => write!(f, "{mhz} MHz only"),
+            Look::Cipher(cipher) => f.write_str(cipher),
+        }
+    }
+}
+
+/// Most networks that are named: more than anybody chooses from.
+const MAX_NAMED: usize = 64;
+
+/// The networks that are heard by `interface`, each by its name and as a drone would find
+/// it, the best first; or why nobody could look.
+pub(crate) async fn survey(interface: &str) -> Result<Vec<(String, Look)>, String> {
+    let heard = scanned(interface).await?;
+    Ok(named(&heard))
+}
+
+fn named(heard: &[Heard]) -> Vec<(String, Look)> {
+    let mut names: Vec<&[u8]> = heard.iter().map(|one| one.ssid.as_slice()).collect();
+    names.retain(|name| !name.is_empty());
+    names.sort_unstable();
+    names.dedup();
+    let named = names.into_iter().filter_map(|name| {
+        let name = std::str::from_utf8(name).ok()?;
+        Some((name.to_owned(), judge(heard, name)))
+    });
+    let mut named: Vec<_> = named.collect();
+    let strength = |look: &Look| match look {
+        Look::Fits { dbm, .. } => (0, std::cmp::Reverse(*dbm)),
+        _ => (1, std::cmp::Reverse(None)),
+    };
+    named.sort_by_key(|(_, look)| strength(look));
+    named.truncate(MAX_NAMED);
+    named
+}
+
 /// Looks for `ssid` by `interface`.
 pub(crate) async fn look(interface: &str, ssid: &str) -> Look {
+    match scanned(interface).await {
+        Ok(heard) => judge(&heard, ssid),
+        Err(why) => Look::NotLooked(why),
+    }
+}
+
+async fn scanned(interface: &str) -> Result<Vec<Heard>, String> {
     let mut why = "`iw` hears no network at all".to_owned();
     // What the adapter heard lately needs no permission, and is better than nothing.
     for scan in [&["scan"] as &[&str], &["scan", "dump"]] {
         match iw(&[&["dev", interface], scan].concat()).await {
             Ok(text) => match heard(&text) {
                 heard if heard.is_empty() => {}
-                heard => return judge(&heard, ssid),
+                heard => return Ok(heard),
             },
             Err(complaint) => why = complaint,
         }
     }
-    Look::NotLooked(why)
+    Err(why)
 }
 
 async fn iw(arguments: &[&str]) -> Result<String, String> {
@@ -243,6 +316,7 @@ BSS 02:00:00:00:02:00(on wlan1)
 \t\t * Authentication suites: SAE
 BSS 02:00:00:00:03:00(on wlan1)
 \tfreq: 2412
+\tcapability: ESS ShortSlotTime (0x0401)
 \tsignal: -50.00 dBm
 \tSSID: guests
 BSS 02:00:00:00:04:00(on wlan1)
@@ -268,6 +342,12 @@ BSS 02:00:00:00:04:00(on wlan1)
         assert_eq!(look("guests"), Look::Cipher("open".into()));
         assert_eq!(look("fast"), Look::Band(5200));
         assert_eq!(look("away"), Look::Unheard);
+        let names: Vec<String> = named(&heard).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            ["site", "fast", "guests", "new"],
+            "each once, what fits first"
+        );
         assert!(super::heard("rubbish\n\tSSID: x\n").is_empty());
     }
 
@@ -306,6 +386,28 @@ BSS 02:00:00:00:05:04(on wlan1)
 \tSSID:
 \tWPS:\t * Version: 1.0
 \t\t * Authentication suites: PSK
+BSS 02:00:00:00:05:05(on wlan1)
+\tfreq: 2412
+\tcapability: ESS Privacy (0x0011)
+\tSSID: aged
+\tWPA:\t * Version: 1
+\t\t * Group cipher: TKIP
+\t\t * Pairwise ciphers: TKIP
+\t\t * Authentication suites: PSK
+BSS 02:00:00:00:05:06(on wlan1)
+\tfreq: 2412
+\tSSID: young
+\tRSN:\t * Version: 1
+\t\t * Pairwise ciphers: CCMP
+\t\t * Authentication suites: SAE
+\tWPS:\t * Version: 1.0
+\t\t * Authentication suites: PSK
+BSS 02:00:00:00:05:07(on wlan1)
+\tfreq: 2412
+\tSSID: half\\x00hidden
+\tRSN:\t * Version: 1
+\t\t * Pairwise ciphers: CCMP
+\t\t * Authentication suites: PSK
 ";
 
     #[test]
@@ -330,6 +432,14 @@ BSS 02:00:00:00:05:04(on wlan1)
             "the parts of WPS are none of its"
         );
         assert_eq!(look("away"), Look::Unheard);
+        assert_eq!(look("aged"), fits, "WPA alone, with TKIP");
+        assert_eq!(
+            look("young"),
+            Look::Cipher("SAE, CCMP".into()),
+            "WPS is no way in"
+        );
+        assert_eq!(look("half\0hidden"), fits, "any byte may stand in a name");
+        assert!(named(&heard).iter().all(|(name, _)| !name.is_empty()));
         // What is heard with a strength is better than what is heard without.
         let twice = super::heard(&format!(
             "{SPARSE}{}",

@@ -1,4 +1,5 @@
-//! Getting a drone from its own network into the site's: `drones join` of the command line.
+//! Getting a drone from its own network into the site's: `drones join` of the command line,
+//! and the same for whoever administers the gateway ([`progress`]).
 //!
 //! Beside the fleet, with a socket of its own: the drone belongs to nobody yet, or to a
 //! gateway that must not hear the secret. It is asked who it is and whether it rests before
@@ -6,11 +7,12 @@
 //! network is heard.
 
 mod air;
+mod progress;
 mod ways;
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +25,23 @@ use tokio::time::{sleep, timeout};
 use super::flights::may_still_fly;
 use super::socket;
 
-pub(crate) use air::{Look, look};
-pub(crate) use ways::refusal;
+pub(crate) use air::{Look, look, survey};
+pub(crate) use progress::{Joining, Progress, Stage};
+pub(crate) use ways::{leading_to, refusal, refusal_to};
+
+/// How a drone gets its own network back.
+pub(crate) const RESET: &str = "\
+If the drone does not come back (a wrong password, a network out of its reach): switch it on and
+hold its power button for 5 seconds, until its lamp goes out and, once it has restarted, flashes
+yellow. Then it is an access point of its own as before, without a password.";
+
+/// The table of a drone that was found. What is in it needs no escape: an id of the
+/// configuration's, numbers, and letters and digits.
+pub(crate) fn table(id: &str, address: Ipv4Addr, serial: &str) -> String {
+    format!(
+        "[[drones.drone]]\nid = \"{id}\"\nmode = \"real\"\naddress = \"{address}\"\nserial = \"{serial}\"\n"
+    )
+}
 
 /// Longer than any reply.
 const REPLY_BYTES: usize = 1536;
@@ -257,8 +274,6 @@ pub(crate) fn somebody_flies(state_dir: &Path) -> Option<Arc<str>> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
     use tello::render::Sdk;
     use tello_simulator::{Options, SimulatedDrone};

@@ -4,7 +4,7 @@
 //!
 //! Reads files of the kernel; sends nothing.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::routes::{self, Route};
 
@@ -19,10 +19,31 @@ const RTF_REJECT: u32 = 0x200;
 
 /// Why nothing may be joined over `interface`, in words; none: it may.
 pub(crate) fn refusal(interface: &str) -> Option<String> {
+    refusal_of(interface, asker().as_deref())
+}
+
+/// The same for a client of the gateway, by its address; whoever stands at the board has none.
+pub(crate) fn refusal_to(interface: &str, client: Option<IpAddr>) -> Option<String> {
+    let asker = client.map(|client| client.to_canonical().to_string());
+    refusal_of(interface, asker.as_deref())
+}
+
+fn refusal_of(interface: &str, asker: Option<&str>) -> Option<String> {
     let routes = routes::now();
     let ipv6 = std::fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
     let addresses = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
-    why_not(interface, &routes, (&ipv6, &addresses), asker().as_deref())
+    why_not(interface, &routes, (&ipv6, &addresses), asker)
+}
+
+/// The interface that leads to `address`; none if nothing says so.
+pub(crate) fn leading_to(address: Ipv4Addr) -> Option<String> {
+    // The kernel keeps loopback in another table than the one it shows.
+    if address.is_loopback() {
+        return Some("lo".to_owned());
+    }
+    let routes = routes::now();
+    let route = routes::leading_to(&routes, address);
+    route.map(|route| route.interface.to_string())
 }
 
 fn why_not(
@@ -42,11 +63,12 @@ fn why_not(
         By::Interface(by) if by != interface => None,
         By::Loopback => None,
         By::Interface(_) => Some(format!(
-            "{interface} is the way by which you are logged in (SSH); use the drone's own adapter"
+            "{interface} is the way by which you came (logged in by SSH, or at the page); use the drone's own \
+             adapter"
         )),
         By::Unknown => Some(
-            "you are logged in by SSH, and it cannot be told by which interface; run this at the \
-             board's own screen, or from a host of its network"
+            "it cannot be told by which interface you came; do this at the board's own screen, or from a \
+             host of its network, by its IPv4 address"
                 .to_owned(),
         ),
     }
@@ -178,7 +200,7 @@ mod tests {
             ("fe80::9%wlan1 50000 fe80::1%wlan1 22", "wlan1"),
         ] {
             let told = refused(by, Some(asker)).expect(asker);
-            assert!(told.contains("logged in"), "{told}");
+            assert!(told.contains("you came"), "{told}");
         }
         for asker in [
             "198.51.100.7 50000 192.0.2.9 22",
