@@ -276,7 +276,7 @@ fn label(
     if attribute.stem.starts_with(INTRUSION) {
         let file = attribute.channel;
         return format!(
-            "{}: the case was opened; stands until root writes 0 to its {file}",
+            "{}, case opened (remembered until root writes 0 to its {file})",
             own().unwrap_or_else(|| chip.name.clone())
         );
     }

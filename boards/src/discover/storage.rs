@@ -174,22 +174,14 @@ fn said(search: &mut Search, disk: &str, path: &str, place: &str) {
         (
             "spare-low",
             Warning::Spare,
-            " has few spare blocks left: replace it",
+            ", warning: few spare blocks left",
         ),
-        (
-            "unreliable",
-            Warning::Unreliable,
-            " calls itself unreliable: replace it",
-        ),
-        (
-            "read-only",
-            Warning::ReadOnly,
-            " takes no more writes: replace it",
-        ),
+        ("unreliable", Warning::Unreliable, ", warning: unreliable"),
+        ("read-only", Warning::ReadOnly, ", warning: takes no writes"),
         (
             "backup-failed",
             Warning::Backup,
-            " cannot keep what it has not written yet over a power cut",
+            ", warning: its memory is lost in a power cut",
         ),
     ];
     let mut drafts = vec![used, spare];
