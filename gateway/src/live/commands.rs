@@ -118,6 +118,7 @@ pub(crate) struct CommandMessages {
 }
 
 /// A command as it was said.
+#[cfg_attr(test, derive(Debug))]
 struct Said {
     drone_id: String,
     request_id: Option<String>,
@@ -310,7 +311,7 @@ mod tests {
             "type": "command", "drone_id": "d1", "command": "go", "wait": true, "request_id": "a7",
             "params": {"x": 1, "y": 0, "z": 0, "speed": 0.5}, "timestamp": "now",
         }));
-        let said = said.ok().expect("good");
+        let said = said.expect("good");
         assert!(said.wait && said.request_id.as_deref() == Some("a7"));
         assert_eq!(
             (said.command.as_str(), &said.params["x"]),
@@ -327,7 +328,7 @@ mod tests {
         ] {
             let mut message = json!({"type": "command", "drone_id": "d1", "command": "go"});
             message[name] = value.clone();
-            let refused = read(message).err().expect("refused");
+            let refused = read(message).expect_err("refused");
             let said = refused["message"].as_str().unwrap_or_default();
             assert!(said.contains(why), "{name} {value}: {refused}");
         }
