@@ -16,10 +16,13 @@ export const nameOf = (n) => `倉庫 ${n} 号機`;
 
 /**
  * The program as a site runs it, and drones simulated by another of its processes: `how` is
- * said to that one, `config` stands in the site's file, `environment` is the gateway's.
+ * said to that one, `ofDrones` stands in the section of the drones, `config` at the end of the
+ * site's file, `environment` is the gateway's. A text is `ofDrones`.
  */
 export class Fleet extends Gateway {
-  static async open(binary, count = DRONES, how = [], { config: more = () => '', environment = () => ({}) } = {}) {
+  static async open(binary, count = DRONES, how = [], more = {}) {
+    const given = typeof more === 'string' ? { ofDrones: more } : more;
+    const { ofDrones = '', config: ofSite = () => '', environment = () => ({}) } = given;
     const made = await Fleet.prepare(binary);
     made.key = SITE_KEY;
     made.environment = { MFG_DRONE_ADMIN_KEY: SITE_KEY, ...environment(made.work) };
@@ -33,7 +36,7 @@ export class Fleet extends Gateway {
     writeFileSync(
       config,
       `[server]\nlisten = "127.0.0.1:${made.port}"\nhttp_listen = "127.0.0.1:${made.plainPort}"\n[storage]\ndir = "${join(made.work, 'state')}"\n` +
-        `[drones]\nbind = "127.0.0.1"\nstate_port = ${state}\ncommand_port = ${command}\nvideo_port = ${video}\n${drones.join('')}${more(made.work)}`,
+        `[drones]\nbind = "127.0.0.1"\nstate_port = ${state}\ncommand_port = ${command}\nvideo_port = ${video}\n${ofDrones}${drones.join('')}${ofSite(made.work)}`,
     );
     made.arguments = ['run', '--config', config];
     const ports = { '--state-port': state, '--command-port': command, '--video-port': video };
