@@ -4,7 +4,8 @@
 //!
 //! A build needs the sources only: nothing is fetched, no other program is run, and
 //! nothing inside a page's file is changed but the mark `{{version}}`, and that our own pages,
-//! scripts and styles come without comments and indentation, and the lists of words as lines,
+//! scripts and styles come without comments and indentation, styles without other white space
+//! that means nothing, and the lists of words as lines,
 //! the second one without the names that the first one has.
 
 use std::error::Error;
@@ -98,6 +99,9 @@ fn pages(web: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         let bytes = match String::from_utf8(bytes) {
             Ok(_) if name == words::ENGLISH => words::in_families(web)?.into_bytes(),
             Ok(_) if name == words::JAPANESE => words::unnamed(web)?.into_bytes(),
+            Ok(text) if is_ours(&name) && name.ends_with(".css") => {
+                comments::tight(&comments::without(&text)).into_bytes()
+            }
             Ok(text) if is_ours(&name) => comments::without(&text)
                 .replace(VERSION_MARK, &version)
                 .into_bytes(),

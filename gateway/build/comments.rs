@@ -25,6 +25,32 @@ pub(super) fn without(source: &str) -> String {
     kept
 }
 
+/// A style sheet without the white space that means nothing: what stands in quotes stays, and so
+/// does what parts two words, as in `main :focus` and `1px solid`.
+pub(super) fn tight(style: &str) -> String {
+    let mut kept = String::with_capacity(style.len());
+    let mut quote = None;
+    let mut characters = style.chars().peekable();
+    while let Some(character) = characters.next() {
+        if quote.is_some() || !character.is_whitespace() {
+            match quote {
+                Some(open) if open == character => quote = None,
+                None if matches!(character, '"' | '\'') => quote = Some(character),
+                _ => {}
+            }
+            kept.push(character);
+            continue;
+        }
+        while characters.next_if(|next| next.is_whitespace()).is_some() {}
+        let is_after = kept.ends_with(['{', '}', ';', ':', ',', '>']) || kept.is_empty();
+        let is_before = matches!(characters.peek(), None | Some('{' | '}' | ';' | ',' | '>'));
+        if !is_after && !is_before {
+            kept.push(' ');
+        }
+    }
+    kept
+}
+
 /// Adds `text` without the types in it.
 fn untyped(text: &str, kept: &mut String) {
     let mut rest = text;

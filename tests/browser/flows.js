@@ -814,8 +814,12 @@ async function weight({ browser, gateway, who, tell }) {
     bytes += encodedDataLength;
   });
   await me.page.goto(`${gateway.url}/dashboard`, { waitUntil: 'networkidle' });
+  // (A slow machine may be idle in between: what is fetched last is there.)
+  const last = () => performance.getEntriesByName(document.querySelector('link[href$="uplot.js"]')?.href ?? '');
+  await until('all of it came', async () => (await me.page.evaluate(last)).length > 0);
+  await me.page.getByRole('textbox', { name: me.t('signin.key') }).waitFor();
   tell(`    a first visit: ${bytes} bytes`);
-  assert.ok(bytes > 10_000 && bytes <= BUDGET_BYTES, `${bytes} bytes`);
+  assert.ok(bytes > 100_000 && bytes <= BUDGET_BYTES, `${bytes} bytes`);
   return { ...me, isApart: true };
 }
 

@@ -357,17 +357,24 @@ class Wire {
   }
 }
 
-/** What on the screen says that it is of now. */
+/** What says that it, or what stands beside it, is of now. */
+const CLAIMS =
+  '.link.live, .heard:not(.old), .age:not(.old), .chip.level-calm:not(.dim *), p.now, .values:not(.dim, .dim *), table:not(.dim, .dim *)';
+
+/** What on the screen does. */
 const claims = ({ page, t }) =>
-  page.evaluate((never) => {
-    const said = [...document.querySelectorAll('.link.live, .heard:not(.old), .age:not(.old), .chip.level-calm')];
-    // (How old what is shown is, in the bar, is no claim.)
-    const shown = said.filter(
-      (element) => element.getClientRects().length && !element.closest('.link.lost') && element.textContent !== never,
-    );
-    const pictures = [...document.querySelectorAll('canvas[data-frames]:not(.blank)')];
-    return [...shown, ...pictures].map((element) => `${element.className} ${element.textContent}`);
-  }, t('age.never'));
+  page.evaluate(
+    ([never, CLAIMS]) => {
+      const said = [...document.querySelectorAll(CLAIMS)];
+      // (How old what is shown is, in the bar, is no claim.)
+      const shown = said.filter(
+        (element) => element.getClientRects().length && !element.closest('.link.lost') && element.textContent !== never,
+      );
+      const pictures = [...document.querySelectorAll('canvas[data-frames]:not(.blank)')];
+      return [...shown, ...pictures].map((element) => `${element.className} ${element.textContent}`);
+    },
+    [t('age.never'), CLAIMS],
+  );
 const nothingClaimed = (me, when) =>
   until(`nothing is called live ${when}`, async () => {
     const found = await claims(me);
@@ -393,18 +400,19 @@ export async function stale({ browser, gateway, who, shots }) {
     assert.ok(await live(me).isVisible());
     site.simulator.kill('SIGCONT');
     await bothHeard();
-    // A picture that runs, and then the gateway stands still: on no screen is anything live.
-    await open(me, 'video');
-    const camera = page.getByRole('region', { name: t('video.of', { name: nameOf(1) }) });
-    await button(camera, me, 'video.start').click();
-    const canvas = camera.locator('canvas');
-    const frames = async () => Number(await canvas.getAttribute('data-frames'));
-    await until('pictures', async () => (await frames()) > 10);
+    // A gateway that stands still: on no screen is anything live, also on the one that was shown.
+    await open(me, 'board');
+    await region(me, 'board.health').locator('.chip').waitFor();
     site.child.kill('SIGSTOP');
     await lost(me).waitFor();
-    for (const screen of ['video', 'home', 'alerts', 'history', 'board']) {
-      await open(me, screen);
+    for (const screen of ['board', 'home', 'alerts', 'history', 'video']) {
+      if (screen !== 'board') await open(me, screen);
       await nothingClaimed(me, `on ${screen}`);
+      if (screen === 'home') {
+        await page.getByRole('link', { name: nameOf(1), exact: true }).click();
+        await page.getByRole('heading', { level: 1, name: nameOf(1) }).waitFor();
+        await nothingClaimed(me, "on a drone's page");
+      }
       await page.screenshot({ path: join(shots, `stale-${screen}-${who.language}-${who.size.join('x')}.png`) });
     }
     site.child.kill('SIGCONT');
@@ -413,7 +421,11 @@ export async function stale({ browser, gateway, who, shots }) {
     await bothHeard();
     // A connection that is cut without a word: noticed, and made anew.
     await open(me, 'video');
-    await until('pictures again', async () => (await frames()) > 10);
+    const camera = page.getByRole('region', { name: t('video.of', { name: nameOf(1) }) });
+    await button(camera, me, 'video.start').click();
+    const canvas = camera.locator('canvas');
+    const frames = async () => Number(await canvas.getAttribute('data-frames'));
+    await until('pictures', async () => (await frames()) > 10);
     wire.hold();
     await lost(me).waitFor();
     await nothingClaimed(me, 'over a cut connection');

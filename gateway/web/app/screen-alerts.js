@@ -13,7 +13,7 @@ import { LOOK_EVERY_MS, look } from './live.js';
 import { counts, grouped, isFlying, LEVELS } from './order.js';
 import { Age, Button, Dialog, dialogs, Level, useAsked, useKeptFocus } from './parts.js';
 import { history } from './series.js';
-import { alerts, alertsAt, drones, may, names, system } from './state.js';
+import { alerts, alertsAt, drones, isLive, may, names, OLD_AFTER_MS, silence, system } from './state.js';
 import { of, t } from './words.js';
 
 /** @typedef {import('./order.js').Group} Group */
@@ -101,14 +101,16 @@ function Row({ group }) {
   const isResolved = group.alerts.every((alert) => alert.resolved);
   const what = advice(first);
   const drone = (drones.value ?? []).find(({ id }) => id === first.subject);
-  const now = valueNow(first, drone, system.value);
+  // (Of a drone that is not heard nothing is known of now.)
+  const isHeard = isLive.value && (!drone || (silence(drone) ?? OLD_AFTER_MS) * 1000 <= OLD_AFTER_MS);
+  const now = isHeard ? valueNow(first, drone, system.value) : null;
   const muted = group.alerts.find((alert) => alert.muted_until)?.muted_until ?? mutedUntil(group.key);
   const close = () => setShown('');
   return html`<article class=${`row-card level-${isResolved || isCleared ? 'calm' : group.level}`} aria-label=${text}>
     <div class="row top"><${Level} level=${group.level} /><span class="chip">${t(isResolved ? 'alert.resolved' : isAcknowledged ? 'alert.acknowledged' : 'alert.open')}</span>
       ${isCleared && !isResolved ? html`<span class="chip level-calm">${t('alert.over')}</span>` : null}<time class="quiet" datetime=${first.created_at}>${when(first.created_at)}</time></div>
     <h2>${text}</h2>
-    ${now && !isResolved ? html`<p>${t('alert.now', { value: now })}</p>` : null}
+    ${now && !isResolved ? html`<p class="now">${t('alert.now', { value: now })}</p>` : null}
     ${what && !isResolved ? html`<p class="advice">${what}</p>` : null}
     ${
       group.alerts.length > 1

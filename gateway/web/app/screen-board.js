@@ -7,7 +7,7 @@ import { duration, measured, number, quantity, UNKNOWN } from './format.js';
 import { html } from './html.js';
 import { isFlying } from './order.js';
 import { Age, Level, useAsked } from './parts.js';
-import { drones, may } from './state.js';
+import { drones, isLive, isOld, may } from './state.js';
 import { has, of, t } from './words.js';
 
 const EVERY_MS = 3000;
@@ -143,6 +143,9 @@ export function Board() {
     EVERY_MS,
   );
   if (!data) return html`<h1>${t('nav.board')}</h1><p class="quiet">${t('loading')}</p>`;
+  // (What was not heard lately is no state of now.)
+  const isDim = !isLive.value || isOld(at, EVERY_MS);
+  const panel = isDim ? 'panel dim' : 'panel';
   const { cpu, memory, disk, network } = data.system_performance;
   const sensors = data.board?.sensors ?? [];
   const clock = sensors.find((/** @type {any} */ { metric }) => metric === 'clock_synchronised');
@@ -150,7 +153,7 @@ export function Board() {
     .filter((/** @type {any} */ { metric, value }) => metric === 'temperature' && value !== null)
     .map((/** @type {any} */ { value }) => value);
   return html`<div class="row between"><h1>${t('nav.board')}</h1><${Age} at=${at} everyMs=${EVERY_MS} /></div>
-    <section class="panel" aria-label=${t('board.health')}><div class="row between"><h2>${data.board?.name ?? t('subject.board')}</h2><${Level} level=${LEVEL_OF[data.health_status] ?? null} /></div>
+    <section class=${panel} aria-label=${t('board.health')}><div class="row between"><h2>${data.board?.name ?? t('subject.board')}</h2><${Level} level=${LEVEL_OF[data.health_status] ?? null} isDim=${isDim} /></div>
       <div class="values wide">
         <${Tile} label=${of('metric', 'cpu_usage')} value=${quantity(cpu.usage_percent, '%')} share=${cpu.usage_percent} />
         <${Tile} label=${of('metric', 'memory_usage')} value=${quantity(memory.usage_percent, '%')} share=${memory.usage_percent} />
@@ -161,10 +164,10 @@ export function Board() {
         <${Tile} label=${t('board.clock')} value=${clock?.value === undefined || clock.value === null ? UNKNOWN : t(clock.value ? 'clock.set' : 'clock.unset')} />
         <${Tile} label=${t('board.hostUptime')} value=${duration(host.data?.host_uptime_seconds)} />
       </div></section>
-    <section class="panel" aria-label=${t('board.network')}><h2>${t('board.network')}</h2><dl class="facts">
+    <section class=${panel} aria-label=${t('board.network')}><h2>${t('board.network')}</h2><dl class="facts">
       <div><dt>${t('network.received')}</dt><dd>${quantity(network.bytes_recv_mb, 'MB')} · ${t('network.packets', { n: number(network.packets_recv) })}</dd></div>
       <div><dt>${t('network.sent')}</dt><dd>${quantity(network.bytes_sent_mb, 'MB')} · ${t('network.packets', { n: number(network.packets_sent) })}</dd></div></dl></section>
-    <section class="panel" aria-label=${t('board.sensors')}><h2>${t('board.sensors')}</h2>${sensors.length ? html`<${Sensors} sensors=${sensors} />` : html`<p class="quiet">${t('board.noSensors')}</p>`}</section>
-    <section class="panel" aria-label=${t('bridge')}><h2>${t('bridge')}</h2><${BridgeList} bridges=${data.bridges} /></section>
+    <section class=${panel} aria-label=${t('board.sensors')}><h2>${t('board.sensors')}</h2>${sensors.length ? html`<${Sensors} sensors=${sensors} />` : html`<p class="quiet">${t('board.noSensors')}</p>`}</section>
+    <section class=${panel} aria-label=${t('bridge')}><h2>${t('bridge')}</h2><${BridgeList} bridges=${data.bridges} /></section>
     ${may('admin') ? html`<section class="panel" aria-label=${t('update')}><h2>${t('update')}</h2><${Update} /></section>` : null}`;
 }

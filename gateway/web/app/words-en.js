@@ -465,7 +465,7 @@ export const EN = {
   'chart.time': 'Time',
   'chart.none': 'Nothing was recorded in this time.',
   'chart.lost': 'The chart could not be loaded.',
-  'chart.says': '{label}now {latest}, from {min} to {max}, mean {mean}',
+  'chart.says': '{label}latest {latest}, from {min} to {max}, mean {mean}',
   facts: 'Facts',
   'fact.id': 'Id',
   'fact.kind': 'Kind',

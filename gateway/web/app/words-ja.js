@@ -465,7 +465,7 @@ export const JA = {
   'chart.time': '時刻',
   'chart.none': 'この期間の記録はありません。',
   'chart.lost': 'グラフを読み込めませんでした。',
-  'chart.says': '{label}現在 {latest}、最小 {min}、最大 {max}、平均 {mean}',
+  'chart.says': '{label}最新 {latest}、最小 {min}、最大 {max}、平均 {mean}',
   facts: '機体情報',
   'fact.id': 'ID',
   'fact.kind': '種類',
