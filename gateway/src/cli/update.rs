@@ -7,7 +7,7 @@ use std::io::Read as _;
 use anyhow::Context as _;
 
 use super::args::{UpdateArgs, UpdateCommand};
-use crate::update::{Spool, Wish};
+use crate::update::{InstallRequest, Spool};
 use update_status::StatusFile;
 
 /// Bytes read at a time.
@@ -34,11 +34,11 @@ pub(super) fn update(args: &UpdateArgs) -> anyhow::Result<()> {
                 }
                 incoming.write(&piece[..count])?;
             }
-            let wish = Wish {
+            let install = InstallRequest {
                 sha256: sha256.clone(),
                 allow_downgrade: *allow_downgrade,
             };
-            let id = incoming.finish(&wish)?;
+            let id = incoming.finish(&install)?;
             println!("{id}");
             eprintln!(
                 "Handed over: it is verified and installed, then the board restarts. Follow with `update status`."

@@ -22,22 +22,22 @@ pub(crate) struct Inputs {
 }
 
 /// A value as it was given. A JSON string is a text: `"50"` is as good as 50.
-enum Given<'a> {
+enum RawValue<'a> {
     Text(&'a str),
     Json(&'a Value),
 }
 
-impl<'a> From<&'a Value> for Given<'a> {
-    fn from(value: &'a Value) -> Given<'a> {
-        value.as_str().map_or(Given::Json(value), Given::Text)
+impl<'a> From<&'a Value> for RawValue<'a> {
+    fn from(value: &'a Value) -> RawValue<'a> {
+        value.as_str().map_or(RawValue::Json(value), RawValue::Text)
     }
 }
 
-impl Given<'_> {
+impl RawValue<'_> {
     fn echo(&self) -> Value {
         match self {
-            Given::Text(text) => Value::String((*text).to_owned()),
-            Given::Json(value) => (*value).clone(),
+            RawValue::Text(text) => Value::String((*text).to_owned()),
+            RawValue::Json(value) => (*value).clone(),
         }
     }
 }
@@ -114,7 +114,7 @@ impl Inputs {
     pub(crate) fn text(&mut self, param: &Param) -> Option<String> {
         let issue = match self.given(param) {
             None => return self.absent(param),
-            Some((_, Given::Text(text))) => return Some(text.to_owned()),
+            Some((_, RawValue::Text(text))) => return Some(text.to_owned()),
             Some((place, given)) => Issue::new(
                 "string_type",
                 place,
@@ -146,7 +146,7 @@ impl Inputs {
 
     /// A text, or a list of texts joined by commas; none when absent.
     pub(crate) fn list(&mut self, param: &Param) -> Option<String> {
-        if let Some((_, Given::Json(Value::Array(items)))) = self.given(param) {
+        if let Some((_, RawValue::Json(Value::Array(items)))) = self.given(param) {
             let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
             if let Some(texts) = texts {
                 return Some(texts.join(","));
@@ -165,8 +165,8 @@ impl Inputs {
         };
         let echo = given.echo();
         let read = match given {
-            Given::Text(text) => int_of_text(text),
-            Given::Json(value) => int_of_json(value),
+            RawValue::Text(text) => int_of_text(text),
+            RawValue::Json(value) => int_of_json(value),
         };
         let issue = match read {
             Ok(value) if value < min => Issue::new(
@@ -198,8 +198,8 @@ impl Inputs {
         };
         let echo = given.echo();
         let read = match given {
-            Given::Text(text) => text.trim().parse().ok(),
-            Given::Json(value) => value.as_f64(),
+            RawValue::Text(text) => text.trim().parse().ok(),
+            RawValue::Json(value) => value.as_f64(),
         };
         match read.filter(|value: &f64| value.is_finite()) {
             Some(value) => Some(value),
@@ -321,8 +321,8 @@ impl Inputs {
         };
         let echo = given.echo();
         let read = match given {
-            Given::Text(text) => bool_of_text(text),
-            Given::Json(value) => value.as_bool().or_else(|| match value.as_i64() {
+            RawValue::Text(text) => bool_of_text(text),
+            RawValue::Json(value) => value.as_bool().or_else(|| match value.as_i64() {
                 Some(0) => Some(false),
                 Some(1) => Some(true),
                 _ => None,
@@ -365,16 +365,16 @@ impl Inputs {
 
     /// The value given for `param` and the place it was found in. The last of
     /// several query values counts; an explicit JSON `null` is absence.
-    fn given(&self, param: &Param) -> Option<(&'static str, Given<'_>)> {
+    fn given(&self, param: &Param) -> Option<(&'static str, RawValue<'_>)> {
         let from_query = || self.query.iter().rev().find(|(name, _)| name == param.name);
         let from_body = || self.body.get(param.name).filter(|value| !value.is_null());
         match param.location {
             Location::Path | Location::Part => None,
-            Location::Query => from_query().map(|(_, text)| ("query", Given::Text(text))),
-            Location::Body => from_body().map(|value| ("body", Given::from(value))),
+            Location::Query => from_query().map(|(_, text)| ("query", RawValue::Text(text))),
+            Location::Body => from_body().map(|value| ("body", RawValue::from(value))),
             Location::QueryOrBody => from_query()
-                .map(|(_, text)| ("query", Given::Text(text)))
-                .or_else(|| from_body().map(|value| ("body", Given::from(value)))),
+                .map(|(_, text)| ("query", RawValue::Text(text)))
+                .or_else(|| from_body().map(|value| ("body", RawValue::from(value)))),
         }
     }
 

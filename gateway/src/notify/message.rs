@@ -17,7 +17,7 @@ use store::{AlertRecord, OutboxEvent};
 
 /// How a message looks: how bad it is, or that it is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(super) enum Urgency {
     /// It stands, and is so bad.
     Stands(Level),
     /// Nothing to do any more.
@@ -27,7 +27,7 @@ pub(super) enum Mood {
 /// A notification in words of one language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
-    pub(super) mood: Mood,
+    pub(super) urgency: Urgency,
     /// In a line: how bad, which gateway, which drone, what.
     pub(super) title: String,
     /// What it is called, and what it is: gateway, drone, since when.
@@ -90,9 +90,9 @@ impl Message {
             facts.push((Phrase::Details.say(language), details));
         }
         Message {
-            mood: match is_over {
-                true => Mood::Over,
-                false => Mood::Stands(notification.level().unwrap_or(Level::Info)),
+            urgency: match is_over {
+                true => Urgency::Over,
+                false => Urgency::Stands(notification.level().unwrap_or(Level::Info)),
             },
             title: what.title(),
             facts,

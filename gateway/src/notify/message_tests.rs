@@ -11,7 +11,7 @@ fn a_message_says_which_gateway_which_drone_what_since_when_and_what_to_do() {
         message.title,
         "[roof] Critical: North hall: Battery 9 % (below 10 %)"
     );
-    assert_eq!(message.mood, Mood::Stands(Level::Critical));
+    assert_eq!(message.urgency, Urgency::Stands(Level::Critical));
     let since = local_time(1_738_314_902_123_456);
     assert!(
         since.starts_with("2025-01-31") || since.starts_with("2025-02-01"),
@@ -56,7 +56,7 @@ fn what_is_over_gives_no_advice_and_says_who_ended_it() {
         message.title,
         "[roof] Resolved: North hall: Battery 9 % (below 10 %)"
     );
-    assert_eq!((message.mood, &message.advice), (Mood::Over, &None));
+    assert_eq!((message.urgency, &message.advice), (Urgency::Over, &None));
     assert!(
         message.lines().ends_with("By: by itself"),
         "{}",

@@ -185,7 +185,7 @@ impl Reader<'_> {
         let Some(step) = step.as_object() else {
             return wrong("", "must be an object");
         };
-        let mut given = Given::of(step);
+        let mut given = Members::of(step);
         let timeout_s = given.number("timeout_s", TIMEOUTS_S)?.unwrap_or(TIMEOUT_S);
         let on_failure = match given.text("on_failure")? {
             None => OnFailure::default(),
@@ -206,7 +206,7 @@ impl Reader<'_> {
                     let Some(order) = order.as_object() else {
                         return wrong(format!("together[{index}]"), "must be an object");
                     };
-                    let mut order = Given::of(order);
+                    let mut order = Members::of(order);
                     self.order(&mut order, &mut tasks).map_err(at)?;
                     order.all_known().map_err(at)?;
                 }
@@ -229,7 +229,7 @@ impl Reader<'_> {
     /// A command and the drones that it is for.
     fn order(
         &mut self,
-        given: &mut Given<'_>,
+        given: &mut Members<'_>,
         tasks: &mut Vec<(usize, Task)>,
     ) -> Result<(), Wrong> {
         let ids: Vec<&str> = match (given.take("drones"), given.text("group")?) {
@@ -274,7 +274,7 @@ impl Reader<'_> {
 }
 
 /// What the members beside the drones stand for.
-fn task(given: &mut Given<'_>) -> Result<Task, Wrong> {
+fn task(given: &mut Members<'_>) -> Result<Task, Wrong> {
     let Some(word) = given.text("command")? else {
         return wrong("command", "is missing");
     };
@@ -326,7 +326,7 @@ fn task(given: &mut Given<'_>) -> Result<Task, Wrong> {
 }
 
 /// A command of the SDK's table.
-fn listed(word: &str, given: &mut Given<'_>) -> Result<Command, Wrong> {
+fn listed(word: &str, given: &mut Members<'_>) -> Result<Command, Wrong> {
     let Some(entry) = entry(word).filter(|entry| entry.effect != Effect::Restarts) else {
         return wrong("command", format!("{word:?} is no command of a plan"));
     };
@@ -363,14 +363,14 @@ fn listed(word: &str, given: &mut Given<'_>) -> Result<Command, Wrong> {
 }
 
 /// The members of an object that were not looked at yet.
-struct Given<'a> {
+struct Members<'a> {
     members: Vec<(&'a str, &'a Value)>,
 }
 
-impl<'a> Given<'a> {
-    fn of(object: &'a Map<String, Value>) -> Given<'a> {
+impl<'a> Members<'a> {
+    fn of(object: &'a Map<String, Value>) -> Members<'a> {
         let members = object.iter().map(|(key, value)| (key.as_str(), value));
-        Given {
+        Members {
             members: members.collect(),
         }
     }

@@ -14,7 +14,7 @@ use crate::http::route::{Gives, Route, Verb};
 use crate::http::rows::{READ, SUCCESS, WRITE, get, later};
 use crate::http::scalars::{Ts, round2};
 use crate::http::shape::of;
-use crate::routes::drone_call::{self, Given};
+use crate::routes::drone_call::{self, Receipt};
 use crate::routes::flight::{MANOEUVRE, WAIT};
 
 /// The routes of this file.
@@ -122,7 +122,7 @@ fn has_camera(call: &Call) -> Result<(), ApiError> {
 }
 
 /// Begins or ends the stream of a drone.
-pub(crate) async fn stream(call: &Call, on: bool, wait: bool) -> Result<Given, ApiError> {
+pub(crate) async fn stream(call: &Call, on: bool, wait: bool) -> Result<Receipt, ApiError> {
     has_camera(call)?;
     let command = if on {
         Command::StreamOn

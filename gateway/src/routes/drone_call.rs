@@ -143,7 +143,7 @@ fn audit_given(
 }
 
 /// A command that was given.
-pub(crate) struct Given {
+pub(crate) struct Receipt {
     /// What came of it so far, in words.
     pub(crate) message: String,
     /// Its id.
@@ -153,13 +153,13 @@ pub(crate) struct Given {
 }
 
 /// The answer to a command.
-pub(crate) fn given(command: Given) -> Answer {
+pub(crate) fn given(command: Receipt) -> Answer {
     let answer = SuccessResponse::of_command(command.message, command.id);
     Ok(respond::json(&answer))
 }
 
 /// Gives the command; what came of it so far.
-pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Given, ApiError> {
+pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Receipt, ApiError> {
     let id = &call.param;
     let by = operator(call);
     let pending = order(call, id, command, &by).await;
@@ -172,7 +172,7 @@ pub(crate) async fn fly(call: &Call, command: Command, wait: bool) -> Result<Giv
 }
 
 /// Sends the drone to `aim`; what came of it so far.
-pub(crate) async fn fly_to(call: &Call, aim: Aim, wait: bool) -> Result<Given, ApiError> {
+pub(crate) async fn fly_to(call: &Call, aim: Aim, wait: bool) -> Result<Receipt, ApiError> {
     let id = &call.param;
     let by = operator(call);
     let pending = call.app.vehicles.aim(id, aim, &by).await;
@@ -189,7 +189,7 @@ pub(crate) async fn fly_to(call: &Call, aim: Aim, wait: bool) -> Result<Given, A
 
 /// A drone that was told to fly is in the air afterwards: who is not there keeps it up no
 /// longer than its own 15 s.
-fn say_who_is_there(call: &Call, by: &Operator, given: &mut Given) {
+fn say_who_is_there(call: &Call, by: &Operator, given: &mut Receipt) {
     let presences = call.app.vehicles.controls().presences();
     if !presences.is_there(by, Mono::now()) {
         given.message.push_str(NOBODY_THERE);
@@ -203,7 +203,7 @@ async fn answered(
     mut pending: Pending,
     wait: bool,
     taken: impl FnOnce() -> String,
-) -> Result<Given, ApiError> {
+) -> Result<Receipt, ApiError> {
     let command_id = pending.id();
     let outcome = match wait {
         true => Some(pending.settled().await),
@@ -228,7 +228,7 @@ async fn answered(
             })?
         }
     };
-    Ok(Given {
+    Ok(Receipt {
         message,
         id: command_id,
         answer,

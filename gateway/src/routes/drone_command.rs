@@ -89,7 +89,7 @@ struct TakenPhoto {
 
 /// What a body asks for.
 #[derive(Debug, PartialEq)]
-enum Wish {
+enum Requested {
     Connect,
     Disconnect,
     Status,
@@ -130,18 +130,18 @@ pub(crate) async fn obey(mut call: Call) -> Result<CommandResult, ApiError> {
     crate::http::inputs::path_id("drone_id", &call.param)?;
     let wait = call.inputs.flag(&WAIT).unwrap_or(false);
     call.inputs.finish()?;
-    let (name, wish) = parse(call.inputs.body())?;
+    let (name, requested) = parse(call.inputs.body())?;
     session::exists(&call)?;
     let mut data = None;
     let mut last = Last::default();
-    let message = match wish {
-        Wish::Connect => session::connect(&call).await?,
-        Wish::Disconnect => session::disconnect(&call)?,
-        Wish::Status => {
+    let message = match requested {
+        Requested::Connect => session::connect(&call).await?,
+        Requested::Disconnect => session::disconnect(&call)?,
+        Requested::Status => {
             data = Some(Data::Status(Box::new(session::status(&call)?)));
             format!("Status of {}", call.param)
         }
-        Wish::Photo => {
+        Requested::Photo => {
             let photo = photos::take(&call).await?;
             let filepath = photo.path().to_owned();
             let mut message = format!("Photo of {}: {filepath}", call.param);
@@ -151,16 +151,16 @@ pub(crate) async fn obey(mut call: Call) -> Result<CommandResult, ApiError> {
             data = Some(Data::Photo(Box::new(TakenPhoto { photo, filepath })));
             message
         }
-        Wish::Stream(on) => {
+        Requested::Stream(on) => {
             let on = on.unwrap_or(!camera::streams(&call));
             let stream = camera::stream(&call, on, wait).await?;
             last.id = Some(stream.id);
             stream.message
         }
-        Wish::Fly(command) => all(&call, vec![command], wait, &mut last).await?,
-        Wish::Moves(moves) => all(&call, moves, wait, &mut last).await?,
-        Wish::TakeOff(to_cm) => take_off(&call, to_cm, wait, &mut last).await?,
-        Wish::Aim(aim) => {
+        Requested::Fly(command) => all(&call, vec![command], wait, &mut last).await?,
+        Requested::Moves(moves) => all(&call, moves, wait, &mut last).await?,
+        Requested::TakeOff(to_cm) => take_off(&call, to_cm, wait, &mut last).await?,
+        Requested::Aim(aim) => {
             let to = drone_call::fly_to(&call, aim, wait).await?;
             last.id = Some(to.id);
             to.message
@@ -215,7 +215,7 @@ async fn take_off(
     Ok(message)
 }
 
-fn parse(body: &Map<String, Value>) -> Result<(String, Wish), ApiError> {
+fn parse(body: &Map<String, Value>) -> Result<(String, Requested), ApiError> {
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     let empty = Map::new();
     // (Passed over, what is no object would be a command without its values.)
@@ -230,12 +230,12 @@ fn parse(body: &Map<String, Value>) -> Result<(String, Wish), ApiError> {
     let name = text("command")
         .or_else(|| text("type"))
         .ok_or_else(|| invalid("no command given"))?;
-    let wish = if centimetres {
+    let requested = if centimetres {
         in_centimetres(name, object("parameters")?)?
     } else {
         in_metres(name, object("params")?)?
     };
-    Ok((name.to_owned(), wish))
+    Ok((name.to_owned(), requested))
 }
 
 fn number(params: &Map<String, Value>, key: &str) -> Result<Option<f64>, ApiError> {
@@ -249,59 +249,59 @@ fn number(params: &Map<String, Value>, key: &str) -> Result<Option<f64>, ApiErro
     }
 }
 
-fn in_centimetres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiError> {
+fn in_centimetres(name: &str, params: &Map<String, Value>) -> Result<Requested, ApiError> {
     let direction = params
         .get("direction")
         .and_then(Value::as_str)
         .unwrap_or_default();
     Ok(match name {
-        "takeoff" => Wish::Fly(Command::Takeoff),
-        "land" => Wish::Fly(Command::Land),
-        "emergency" => Wish::Fly(Command::Emergency),
-        "stop" => Wish::Fly(Command::Stop),
+        "takeoff" => Requested::Fly(Command::Takeoff),
+        "land" => Requested::Fly(Command::Land),
+        "emergency" => Requested::Fly(Command::Emergency),
+        "stop" => Requested::Fly(Command::Stop),
         "move" => {
             let distance = number(params, "distance")?.ok_or_else(|| invalid("distance"))?;
-            Wish::Fly(moved(
+            Requested::Fly(moved(
                 direction_of(direction).ok_or_else(|| invalid("direction"))?,
                 distance,
             )?)
         }
         "rotate" => {
             let angle = number(params, "angle")?.ok_or_else(|| invalid("angle"))?;
-            Wish::Fly(turned_towards(direction, angle)?)
+            Requested::Fly(turned_towards(direction, angle)?)
         }
         "set_speed" => {
             // (Its clients may say more than that.)
             let speed = params.get("speed").cloned().unwrap_or_default();
             let alone = Map::from_iter([("speed".to_owned(), speed)]);
-            Wish::Fly(of_params("speed", &alone, 1.0)?)
+            Requested::Fly(of_params("speed", &alone, 1.0)?)
         }
-        "connect" => Wish::Connect,
-        "disconnect" => Wish::Disconnect,
-        _ => Wish::Fly(of_params(name, params, 1.0)?),
+        "connect" => Requested::Connect,
+        "disconnect" => Requested::Disconnect,
+        _ => Requested::Fly(of_params(name, params, 1.0)?),
     })
 }
 
-fn in_metres(name: &str, params: &Map<String, Value>) -> Result<Wish, ApiError> {
+fn in_metres(name: &str, params: &Map<String, Value>) -> Result<Requested, ApiError> {
     Ok(match name {
-        "connect" => Wish::Connect,
-        "disconnect" => Wish::Disconnect,
-        "takeoff" => Wish::TakeOff(altitude_cm(params, TAKEOFF_M)?.unwrap_or(TAKEOFF_CM)),
-        "land" => Wish::Fly(Command::Land),
-        "emergency_stop" => Wish::Fly(Command::Emergency),
-        "stop" => Wish::Fly(Command::Stop),
+        "connect" => Requested::Connect,
+        "disconnect" => Requested::Disconnect,
+        "takeoff" => Requested::TakeOff(altitude_cm(params, TAKEOFF_M)?.unwrap_or(TAKEOFF_CM)),
+        "land" => Requested::Fly(Command::Land),
+        "emergency_stop" => Requested::Fly(Command::Emergency),
+        "stop" => Requested::Fly(Command::Stop),
         "move" => moves(params)?,
         "rotate" => rotation(params)?,
         "change_altitude" => {
             let target_cm = altitude_cm(params, ALTITUDES_M)?;
-            Wish::Aim(Aim::Altitude(target_cm.ok_or_else(|| invalid("altitude"))?))
+            Requested::Aim(Aim::Altitude(target_cm.ok_or_else(|| invalid("altitude"))?))
         }
-        "take_photo" => Wish::Photo,
-        "start_streaming" => Wish::Stream(Some(true)),
-        "stop_streaming" => Wish::Stream(Some(false)),
-        "toggle_streaming" => Wish::Stream(None),
-        "get_status" | "health_check" => Wish::Status,
-        _ => Wish::Fly(of_params(name, params, CM_PER_METRE)?),
+        "take_photo" => Requested::Photo,
+        "start_streaming" => Requested::Stream(Some(true)),
+        "stop_streaming" => Requested::Stream(Some(false)),
+        "toggle_streaming" => Requested::Stream(None),
+        "get_status" | "health_check" => Requested::Status,
+        _ => Requested::Fly(of_params(name, params, CM_PER_METRE)?),
     })
 }
 
@@ -318,7 +318,7 @@ fn altitude_cm(
 }
 
 /// Axes win over direction and distance: x right, y forward, z up.
-fn moves(params: &Map<String, Value>) -> Result<Wish, ApiError> {
+fn moves(params: &Map<String, Value>) -> Result<Requested, ApiError> {
     let axes = [
         number(params, "x")?,
         number(params, "y")?,
@@ -326,14 +326,14 @@ fn moves(params: &Map<String, Value>) -> Result<Wish, ApiError> {
     ];
     if axes.iter().any(Option::is_some) {
         let by_cm = axes.map(|metres| (metres.unwrap_or(0.0) * 100.0).round() as i32);
-        return Ok(Wish::Moves(straight(by_cm)?));
+        return Ok(Requested::Moves(straight(by_cm)?));
     }
     let direction = params
         .get("direction")
         .and_then(Value::as_str)
         .and_then(direction_of);
     let distance = number(params, "distance")?.ok_or_else(|| invalid("distance"))?;
-    Ok(Wish::Fly(moved(
+    Ok(Requested::Fly(moved(
         direction.ok_or_else(|| invalid("direction"))?,
         distance * 100.0,
     )?))
@@ -374,22 +374,22 @@ fn moved(direction: Direction, cm: f64) -> Result<Command, ApiError> {
     })
 }
 
-fn rotation(params: &Map<String, Value>) -> Result<Wish, ApiError> {
+fn rotation(params: &Map<String, Value>) -> Result<Requested, ApiError> {
     if let Some(heading) = number(params, "absoluteHeading")? {
         if !(0.0..360.0).contains(&heading) {
             return Err(invalid("absoluteHeading"));
         }
-        return Ok(Wish::Aim(Aim::Heading(heading.round() as i32)));
+        return Ok(Requested::Aim(Aim::Heading(heading.round() as i32)));
     }
     if let Some(signed) = number(params, "rotationAngle")? {
-        return Ok(Wish::Fly(turned(signed.round() as i32)?));
+        return Ok(Requested::Fly(turned(signed.round() as i32)?));
     }
     let direction = params
         .get("direction")
         .and_then(Value::as_str)
         .unwrap_or("clockwise");
     let angle = number(params, "angle")?.ok_or_else(|| invalid("angle"))?;
-    Ok(Wish::Fly(turned_towards(direction, angle)?))
+    Ok(Requested::Fly(turned_towards(direction, angle)?))
 }
 
 fn turned_towards(direction: &str, angle: f64) -> Result<Command, ApiError> {

@@ -6,9 +6,9 @@ use tello::catalog::COMMANDS;
 use super::*;
 use crate::routes::drone_command_params::{NAMES, OWN};
 
-fn wish(body: Value) -> Option<Wish> {
+fn requested(body: Value) -> Option<Requested> {
     parse(body.as_object().expect("an object"))
-        .map(|(_, wish)| wish)
+        .map(|(_, requested)| requested)
         .ok()
 }
 
@@ -22,17 +22,17 @@ fn up(direction: Direction, distance_cm: u16) -> Command {
 #[test]
 fn the_two_clients_count_in_their_units() {
     let metres =
-        wish(json!({"command": "move", "params": {"direction": "backward", "distance": 1.5}}));
-    assert_eq!(metres, Some(Wish::Fly(up(Direction::Back, 150))));
+        requested(json!({"command": "move", "params": {"direction": "backward", "distance": 1.5}}));
+    assert_eq!(metres, Some(Requested::Fly(up(Direction::Back, 150))));
     let centimetres =
-        wish(json!({"type": "move", "parameters": {"direction": "up", "distance": 50}}));
-    assert_eq!(centimetres, Some(Wish::Fly(up(Direction::Up, 50))));
-    let other = wish(
+        requested(json!({"type": "move", "parameters": {"direction": "up", "distance": 50}}));
+    assert_eq!(centimetres, Some(Requested::Fly(up(Direction::Up, 50))));
+    let other = requested(
         json!({"droneId": "d", "command": "rotate", "parameters": {"direction": "clockwise", "angle": 90}}),
     );
     assert_eq!(
         other,
-        Some(Wish::Fly(Command::Rotate {
+        Some(Requested::Fly(Command::Rotate {
             clockwise: true,
             angle_deg: 90
         }))
@@ -54,11 +54,11 @@ fn every_name_that_the_document_lists_is_a_command() {
         params["speed"] = 50.into();
         let centimetres = json!({"type": name, "parameters": params});
         assert!(
-            wish(metres).is_some() || wish(centimetres).is_some(),
+            requested(metres).is_some() || requested(centimetres).is_some(),
             "{name}"
         );
     }
-    assert!(wish(json!({"command": "loop"})).is_none());
+    assert!(requested(json!({"command": "loop"})).is_none());
     assert!(NAMES.ends_with(&[COMMANDS.last().expect("some").word]));
 }
 
@@ -66,25 +66,28 @@ fn every_name_that_the_document_lists_is_a_command() {
 fn axes_win_and_turns_are_signed() {
     let body = json!({"command": "move", "params": {"x": -1, "y": 0, "z": 0.5, "direction": "up", "distance": 5}});
     assert_eq!(
-        wish(body),
-        Some(Wish::Moves(vec![
+        requested(body),
+        Some(Requested::Moves(vec![
             up(Direction::Up, 50),
             up(Direction::Left, 100)
         ]))
     );
     let body = json!({"command": "rotate", "params": {"mode": "relative", "angle": 30, "rotationAngle": -30}});
     assert_eq!(
-        wish(body),
-        Some(Wish::Fly(Command::Rotate {
+        requested(body),
+        Some(Requested::Fly(Command::Rotate {
             clockwise: false,
             angle_deg: 30
         }))
     );
     let body = json!({"command": "rotate", "params": {"mode": "absolute", "absoluteHeading": 270}});
-    assert_eq!(wish(body), Some(Wish::Aim(Aim::Heading(270))));
-    let takeoff = |params: Value| wish(json!({"command": "takeoff", "params": params}));
-    assert_eq!(takeoff(json!({"altitude": 1.5})), Some(Wish::TakeOff(150)));
-    assert_eq!(takeoff(json!({})), Some(Wish::TakeOff(120)));
+    assert_eq!(requested(body), Some(Requested::Aim(Aim::Heading(270))));
+    let takeoff = |params: Value| requested(json!({"command": "takeoff", "params": params}));
+    assert_eq!(
+        takeoff(json!({"altitude": 1.5})),
+        Some(Requested::TakeOff(150))
+    );
+    assert_eq!(takeoff(json!({})), Some(Requested::TakeOff(120)));
     assert_eq!(takeoff(json!({"altitude": 0.4})), None);
 }
 
@@ -115,7 +118,7 @@ fn commands_of_the_table_are_known_in_both_units() {
             "setbitrate 3",
         ),
     ] {
-        let Some(Wish::Fly(command)) = wish(body.clone()) else {
+        let Some(Requested::Fly(command)) = requested(body.clone()) else {
             panic!("{body} is refused");
         };
         assert_eq!(command.to_string(), text);
@@ -127,7 +130,7 @@ fn what_cannot_be_read_is_refused_and_never_left_out() {
     let go = |name: &str, value: Value| {
         let mut params = json!({"x": 100, "y": 0, "z": 50, "speed": 30});
         params[name] = value;
-        wish(json!({"type": "go", "parameters": params}))
+        requested(json!({"type": "go", "parameters": params}))
     };
     // Without its pad it would be another path: one that starts from where the drone is.
     for pad in [
@@ -147,7 +150,8 @@ fn what_cannot_be_read_is_refused_and_never_left_out() {
     // A text counts as the number in it does.
     let metres = json!({"x": "1.5", "y": 0, "z": "-0.5", "speed": "0.3", "pad": "m2"});
     assert_eq!(
-        wish(json!({"command": "go", "params": metres})).map(|wish| format!("{wish:?}")),
+        requested(json!({"command": "go", "params": metres}))
+            .map(|requested| format!("{requested:?}")),
         go_of("go 150 0 -50 30 m2"),
     );
     for (name, params) in [
@@ -157,7 +161,7 @@ fn what_cannot_be_read_is_refused_and_never_left_out() {
         ("mon", json!({"on": true})),
     ] {
         assert_eq!(
-            wish(json!({"type": name, "parameters": params})),
+            requested(json!({"type": name, "parameters": params})),
             None,
             "{name}"
         );
@@ -166,7 +170,7 @@ fn what_cannot_be_read_is_refused_and_never_left_out() {
 
 fn go_of(text: &str) -> Option<String> {
     let command = Command::parse(text).expect("of the SDK");
-    Some(format!("{:?}", Wish::Fly(command)))
+    Some(format!("{:?}", Requested::Fly(command)))
 }
 
 #[test]
@@ -187,6 +191,6 @@ fn nonsense_is_refused() {
         json!({"command": "go", "params": {"x": 9, "y": 0, "z": 0, "speed": 0.5}}),
         json!({"type": "curve", "parameters": {"x1": 100, "y1": 0, "z1": 0, "x2": 200, "y2": 0, "z2": 0, "speed": 20}}),
     ] {
-        assert_eq!(wish(body.clone()), None, "{body}");
+        assert_eq!(requested(body.clone()), None, "{body}");
     }
 }

@@ -24,7 +24,7 @@ use crate::http::route::{Gives, Route, Run, Verb};
 use crate::http::rows::{ADMIN, SUCCESS, get, now};
 use crate::http::shape::of;
 use crate::logging::SECURITY;
-use crate::update::{UpdateError, Upload, Wish};
+use crate::update::{InstallRequest, UpdateError, Upload};
 use update_status::{SlotStatus, StatusFile};
 
 /// The routes of this file.
@@ -205,11 +205,11 @@ async fn receive(mut call: Call, body: Body) -> Outcome {
     let upload = call.app.updates.begin(length).await?;
     tracing::info!(target: SECURITY, actor = call.actor(), client = %call.client, length, "update upload begins");
     let pause = Duration::from_secs(call.config.server.body_timeout_s);
-    let wish = Wish {
+    let install = InstallRequest {
         sha256,
         allow_downgrade,
     };
-    let id = transfer(upload, body, wish, pause).await?;
+    let id = transfer(upload, body, install, pause).await?;
     tracing::info!(target: SECURITY, actor = call.actor(), client = %call.client, id, allow_downgrade, "update handed over");
     Ok(accepted(&id))
 }
@@ -217,7 +217,7 @@ async fn receive(mut call: Call, body: Body) -> Outcome {
 async fn transfer(
     mut upload: Upload,
     mut body: Body,
-    wish: Wish,
+    install: InstallRequest,
     pause: Duration,
 ) -> Result<String, ApiError> {
     let deadline = Instant::now() + UPLOAD_TIMEOUT;
@@ -238,7 +238,7 @@ async fn transfer(
             upload.take(data).await?;
         }
     }
-    Ok(upload.finish(wish).await?)
+    Ok(upload.finish(install).await?)
 }
 
 fn accepted(id: &str) -> Response {

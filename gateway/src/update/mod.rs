@@ -28,7 +28,7 @@ use crate::config;
 
 pub(crate) use error::UpdateError;
 pub(crate) use report::watch;
-pub(crate) use spool::{Incoming, Spool, Wish};
+pub(crate) use spool::{Incoming, InstallRequest, Spool};
 pub(crate) use upload::Upload;
 
 /// What was done since the start, for `/metrics`.

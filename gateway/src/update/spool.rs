@@ -25,7 +25,7 @@ const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What is wanted of a bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct InstallRequest {
     /// Its SHA-256 in hexadecimal, when it is known.
     pub sha256: Option<String>,
     /// Whether an older or the same version may be installed.
@@ -210,7 +210,7 @@ impl Incoming {
     ///
     /// # Errors
     /// It is not what was announced, or the medium refuses.
-    pub(crate) fn finish(self, wish: &Wish) -> Result<String, UpdateError> {
+    pub(crate) fn finish(self, install: &InstallRequest) -> Result<String, UpdateError> {
         if self.received != self.length {
             let text = format!(
                 "{} bytes came of the announced {}",
@@ -219,7 +219,7 @@ impl Incoming {
             return Err(UpdateError::Different(text));
         }
         let found = data_encoding::HEXLOWER.encode(&self.hash.clone().finalize());
-        if let Some(wanted) = wish
+        if let Some(wanted) = install
             .sha256
             .as_deref()
             .filter(|wanted| !wanted.eq_ignore_ascii_case(&found))
@@ -234,7 +234,7 @@ impl Incoming {
             .and_then(|()| durable::rename(&part, &bundle))
             .map_err(|error| UpdateError::storage(&bundle, error))?;
         let id = Uuid::now_v7().simple().to_string();
-        let allow = if wish.allow_downgrade { "yes" } else { "no" };
+        let allow = if install.allow_downgrade { "yes" } else { "no" };
         put(
             &self.spool.request(),
             &format!("format=1\nid={id}\nallow_downgrade={allow}\n"),
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(names(&dir), ["upload.part"]);
         incoming.write(b"dl").expect("taken");
         let id = incoming
-            .finish(&Wish {
+            .finish(&InstallRequest {
                 sha256: None,
                 allow_downgrade: true,
             })
@@ -309,15 +309,18 @@ mod tests {
     fn what_is_not_as_announced_leaves_nothing() {
         let (dir, spool) = spool(IDLE);
         let sum = "0d8d2a5e0a1d5a9f1c5b3b0a0fca4d0c6a3d7c1dd2ef3d8a7a6f0a4b9f6d1c2e";
-        let wish = Wish {
+        let install = InstallRequest {
             sha256: Some(sum.to_owned()),
             allow_downgrade: false,
         };
-        for (bytes, wish) in [(&b"bundl"[..], &wish), (b"bun", &Wish::default())] {
+        for (bytes, install) in [
+            (&b"bundl"[..], &install),
+            (b"bun", &InstallRequest::default()),
+        ] {
             let mut incoming = spool.begin(5).expect("begun");
             incoming.write(bytes).expect("taken");
             assert!(matches!(
-                incoming.finish(wish),
+                incoming.finish(install),
                 Err(UpdateError::Different(_))
             ));
             assert!(names(&dir).is_empty());
@@ -373,7 +376,9 @@ mod tests {
         }
         let mut incoming = spool.begin(2).expect("begun");
         incoming.write(b"ok").expect("taken");
-        incoming.finish(&Wish::default()).expect("handed over");
+        incoming
+            .finish(&InstallRequest::default())
+            .expect("handed over");
         assert_eq!(
             fs::read(dir.path().join("spool/upload.raucb")).expect("read"),
             b"ok"

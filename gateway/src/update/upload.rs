@@ -12,14 +12,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Progress, UpdateError, Updates, Wish};
+use super::{InstallRequest, Progress, UpdateError, Updates};
 
 /// Pieces that wait for the medium; of a connection's read buffer each.
 const PIECES_WAITING: usize = 8;
 
 enum Piece {
     Data(Bytes),
-    End(Wish),
+    End(InstallRequest),
 }
 
 /// An upload; the only one.
@@ -77,7 +77,7 @@ fn write(
     while let Some(piece) = arriving.blocking_recv() {
         match piece {
             Piece::Data(bytes) => incoming.write(&bytes)?,
-            Piece::End(wish) => return incoming.finish(&wish).map(Some),
+            Piece::End(install) => return incoming.finish(&install).map(Some),
         }
     }
     Ok(None)
@@ -108,8 +108,8 @@ impl Upload {
     ///
     /// # Errors
     /// As [`super::Incoming::finish`].
-    pub(crate) async fn finish(mut self, wish: Wish) -> Result<String, UpdateError> {
-        self.send(Piece::End(wish)).await?;
+    pub(crate) async fn finish(mut self, install: InstallRequest) -> Result<String, UpdateError> {
+        self.send(Piece::End(install)).await?;
         self.pieces = None;
         let id = self.outcome().await?.ok_or(UpdateError::Cancelled)?;
         self.accepted = true;

@@ -8,7 +8,7 @@ use readings::Level;
 
 use crate::config::notify::Language;
 use crate::notify::channel::{NotDelivered, Notification};
-use crate::notify::message::{Message, Mood, cut};
+use crate::notify::message::{Message, Urgency, cut};
 
 /// Longest subject: what is longer no mail program shows.
 const SUBJECT_CHARS: usize = 200;
@@ -45,7 +45,7 @@ pub(super) fn of(
         ("Auto-Submitted", "auto-generated"),
         ("Content-Language", name(language)),
     ];
-    if message.mood == Mood::Stands(Level::Critical) {
+    if message.urgency == Urgency::Stands(Level::Critical) {
         headers.push(("Importance", "high"));
         headers.push(("X-Priority", "1"));
     }

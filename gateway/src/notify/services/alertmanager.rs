@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::config::notify as config;
 use crate::config::notify::Language;
 use crate::notify::channel::Notification;
-use crate::notify::message::{Message, Mood};
+use crate::notify::message::{Message, Urgency};
 use crate::notify::service::{Kind, MessageContext, Token};
 
 pub(super) const ALERTMANAGER: Kind = Kind {
@@ -79,7 +79,7 @@ fn alert(notification: &Notification, message: &Message) -> Value {
     if let Some((_, link)) = &message.link {
         alert["generatorURL"] = json!(link);
     }
-    if message.mood == Mood::Over {
+    if message.urgency == Urgency::Over {
         let ended = record.resolved.as_ref().map(|(at, _)| *at);
         let ended = record.cleared_us.or(ended).unwrap_or(record.created_us);
         alert["endsAt"] = json!(stamp(ended.max(record.created_us)));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::notify::message::{Mood, cut, markdown};
+use crate::notify::message::{Urgency, cut, markdown};
 use crate::notify::service::{Kind, MessageContext};
 use readings::Level;
 
@@ -21,7 +21,7 @@ fn body(said: &MessageContext<'_>) -> Value {
     let mut embed = json!({
         "title": cut(&markdown(&message.title), TITLE_CHARS),
         "description": cut(&lines.join("\n"), TEXT_CHARS),
-        "color": colour(message.mood),
+        "color": colour(message.urgency),
     });
     if let Some((_, link)) = &message.link {
         embed["url"] = json!(link);
@@ -30,13 +30,13 @@ fn body(said: &MessageContext<'_>) -> Value {
 }
 
 /// As red, green and blue in one number.
-const fn colour(mood: Mood) -> u32 {
-    match mood {
-        Mood::Over => 0x2e_b8_72,
-        Mood::Stands(Level::Critical) => 0xd9_2b_2b,
-        Mood::Stands(Level::Error) => 0xe0_5a_2b,
-        Mood::Stands(Level::Warning) => 0xe0_a3_2b,
-        Mood::Stands(Level::Info) => 0x43_9f_e0,
+const fn colour(urgency: Urgency) -> u32 {
+    match urgency {
+        Urgency::Over => 0x2e_b8_72,
+        Urgency::Stands(Level::Critical) => 0xd9_2b_2b,
+        Urgency::Stands(Level::Error) => 0xe0_5a_2b,
+        Urgency::Stands(Level::Warning) => 0xe0_a3_2b,
+        Urgency::Stands(Level::Info) => 0x43_9f_e0,
     }
 }
 

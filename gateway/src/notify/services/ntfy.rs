@@ -6,7 +6,7 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use crate::config::notify as config;
-use crate::notify::message::{Mood, cut};
+use crate::notify::message::{Urgency, cut};
 use crate::notify::service::{Kind, MessageContext, Token};
 use readings::Level;
 
@@ -39,7 +39,7 @@ fn parts(uri: &Uri) -> Option<(String, String)> {
 fn body(said: &MessageContext<'_>) -> Value {
     let message = said.message;
     let topic = parts(said.url).map(|(_, topic)| topic);
-    let (priority, tag) = look(message.mood);
+    let (priority, tag) = look(message.urgency);
     let mut body = json!({
         "topic": topic,
         "title": message.title,
@@ -54,13 +54,13 @@ fn body(said: &MessageContext<'_>) -> Value {
 }
 
 /// Priority, which decides how loud a phone is (5 rings through quiet), and an emoji.
-const fn look(mood: Mood) -> (u8, &'static str) {
-    match mood {
-        Mood::Over => (3, "white_check_mark"),
-        Mood::Stands(Level::Critical) => (5, "rotating_light"),
-        Mood::Stands(Level::Error) => (4, "rotating_light"),
-        Mood::Stands(Level::Warning) => (3, "warning"),
-        Mood::Stands(Level::Info) => (2, "information_source"),
+const fn look(urgency: Urgency) -> (u8, &'static str) {
+    match urgency {
+        Urgency::Over => (3, "white_check_mark"),
+        Urgency::Stands(Level::Critical) => (5, "rotating_light"),
+        Urgency::Stands(Level::Error) => (4, "rotating_light"),
+        Urgency::Stands(Level::Warning) => (3, "warning"),
+        Urgency::Stands(Level::Info) => (2, "information_source"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::notify::message::{Mood, cut};
+use crate::notify::message::{Urgency, cut};
 use crate::notify::service::{Kind, MessageContext};
 use readings::Level;
 
@@ -28,16 +28,16 @@ fn body(said: &MessageContext<'_>) -> Value {
     }
     json!({
         "text": escape(&message.title),
-        "attachments": [{ "color": colour(message.mood), "blocks": blocks }],
+        "attachments": [{ "color": colour(message.urgency), "blocks": blocks }],
     })
 }
 
-const fn colour(mood: Mood) -> &'static str {
-    match mood {
-        Mood::Over => "good",
-        Mood::Stands(Level::Critical | Level::Error) => "danger",
-        Mood::Stands(Level::Warning) => "warning",
-        Mood::Stands(Level::Info) => "#439FE0",
+const fn colour(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::Over => "good",
+        Urgency::Stands(Level::Critical | Level::Error) => "danger",
+        Urgency::Stands(Level::Warning) => "warning",
+        Urgency::Stands(Level::Info) => "#439FE0",
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::notify::message::{Mood, cut};
+use crate::notify::message::{Urgency, cut};
 use crate::notify::service::{Kind, MessageContext};
 use readings::Level;
 
@@ -21,7 +21,7 @@ fn body(said: &MessageContext<'_>) -> Value {
             "text": cut(&message.title, LINE_CHARS),
             "size": "medium",
             "weight": "bolder",
-            "color": colour(message.mood),
+            "color": colour(message.urgency),
         }],
     })];
     // Runs of text know no Markdown, as every other element does: a name is a name.
@@ -57,12 +57,12 @@ fn body(said: &MessageContext<'_>) -> Value {
     })
 }
 
-const fn colour(mood: Mood) -> &'static str {
-    match mood {
-        Mood::Over => "good",
-        Mood::Stands(Level::Critical | Level::Error) => "attention",
-        Mood::Stands(Level::Warning) => "warning",
-        Mood::Stands(Level::Info) => "accent",
+const fn colour(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::Over => "good",
+        Urgency::Stands(Level::Critical | Level::Error) => "attention",
+        Urgency::Stands(Level::Warning) => "warning",
+        Urgency::Stands(Level::Info) => "accent",
     }
 }
 

@@ -122,7 +122,7 @@ impl Snapshot {
             .zip(&self.slots)
             .map(|(sensor, slot)| SensorView {
                 sensor,
-                now: slot.worth(sensor.max_age_ms, self.at_ms),
+                now: slot.freshness(sensor.max_age_ms, self.at_ms),
                 failures: slot.failures,
             })
     }
@@ -152,7 +152,7 @@ impl Slot {
     }
 
     /// As `boards` judges it, at a later instant than the last sample's.
-    fn worth(&self, max_age_ms: u64, now_ms: u64) -> Freshness {
+    fn freshness(&self, max_age_ms: u64, now_ms: u64) -> Freshness {
         match (self.last, self.absent) {
             (Some(last), None | Some(Absence::NotReady))
                 if now_ms.saturating_sub(last.at_ms) <= max_age_ms =>
@@ -250,7 +250,7 @@ impl BoardView {
             last.is_some_and(|last| last.total_cmp(&value).is_eq())
         };
         let weight = |(sensor, slot, mapping): &(&Described, &Slot, Mapping)| {
-            let value = slot.worth(sensor.max_age_ms, now_ms).value()?;
+            let value = slot.freshness(sensor.max_age_ms, now_ms).value()?;
             Some(match mapping.fold {
                 Fold::Least => -value,
                 Fold::Greatest => value,
@@ -330,27 +330,30 @@ mod tests {
     #[test]
     fn a_value_is_worth_something_while_it_is_young_and_nothing_failed() {
         let mut slot = Slot::default();
-        assert_eq!(slot.worth(6_000, 0), Freshness::Absent(Absence::NotYetRead));
+        assert_eq!(
+            slot.freshness(6_000, 0),
+            Freshness::Absent(Absence::NotYetRead)
+        );
         let last = Reading {
             value: 48.7,
             at_ms: 1_000,
         };
         slot.note(Sample::Reading(last));
-        assert_eq!(slot.worth(6_000, 7_000), Freshness::Fresh(last));
+        assert_eq!(slot.freshness(6_000, 7_000), Freshness::Fresh(last));
         assert_eq!(
-            slot.worth(6_000, 7_001),
+            slot.freshness(6_000, 7_001),
             Freshness::Stale { last, why: None },
             "the thread is stuck"
         );
         slot.note(Sample::Absent(Absence::NotReady));
         assert_eq!(
-            slot.worth(6_000, 2_000),
+            slot.freshness(6_000, 2_000),
             Freshness::Fresh(last),
             "busy for a moment"
         );
         slot.note(Sample::Absent(Absence::Io(5)));
         assert_eq!(
-            slot.worth(6_000, 2_000),
+            slot.freshness(6_000, 2_000),
             Freshness::Stale {
                 last,
                 why: Some(Absence::Io(5))

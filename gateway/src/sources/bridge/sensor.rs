@@ -64,15 +64,15 @@ pub(super) struct SensorRecord {
     guard: LossDetector,
     /// What its loss was told as last, and all it was told as: how it fails, and whether by a
     /// value that is refused.
-    told: Option<(Worth, bool)>,
-    causes: heapless::Vec<(Worth, bool), MAX_CAUSES>,
+    told: Option<(Freshness, bool)>,
+    causes: heapless::Vec<(Freshness, bool), MAX_CAUSES>,
     /// Whether it is lost by another cause than any that was told.
     pub is_news: bool,
 }
 
 /// What a sensor is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Worth {
+pub(super) enum Freshness {
     Fresh,
     /// It failed, and how.
     Failed(Fault),
@@ -152,27 +152,27 @@ impl SensorRecord {
     }
 
     /// What it is worth while its board is known.
-    pub(super) fn worth(&self, now_ms: u64) -> Worth {
+    pub(super) fn freshness(&self, now_ms: u64) -> Freshness {
         let max_age_ms = (self.interval_ms * INTERVALS_TO_STALE).max(LEAST_MAX_AGE_MS);
         let young = |since: u64| now_ms.saturating_sub(since) <= max_age_ms;
         match (self.fault, self.last) {
-            (Some(fault), _) => Worth::Failed(fault),
-            (None, Some((_, at_ms))) if young(at_ms) => Worth::Fresh,
-            (None, _) if young(self.since_ms) => Worth::NotYetRead,
-            (None, _) => Worth::Silent,
+            (Some(fault), _) => Freshness::Failed(fault),
+            (None, Some((_, at_ms))) if young(at_ms) => Freshness::Fresh,
+            (None, _) if young(self.since_ms) => Freshness::NotYetRead,
+            (None, _) => Freshness::Silent,
         }
     }
 
     /// What is to be told of it while its board is known.
     pub(super) fn change(&mut self, now_ms: u64) -> Option<LossChange> {
-        let worth = self.worth(now_ms);
-        if worth == Worth::NotYetRead {
+        let freshness = self.freshness(now_ms);
+        if freshness == Freshness::NotYetRead {
             return None;
         }
         let now = (self.readings, self.faults);
         let before = std::mem::replace(&mut self.counted, now);
         self.mostly_fails = now.1 - before.1 > now.0 - before.0;
-        let is_well = worth == Worth::Fresh && !self.mostly_fails;
+        let is_well = freshness == Freshness::Fresh && !self.mostly_fails;
         // One whose loss was told has to stay well before it is back, the first time too.
         let is_first = is_well && !std::mem::replace(&mut self.proven, true);
         if is_first && !self.guard.is_lost() {
@@ -180,8 +180,8 @@ impl SensorRecord {
         }
         let change = self.guard.observe(is_well, now_ms, PATIENCE_MS);
         // It is lost by another reason now: its alert takes those words.
-        let now = Some((worth, self.refused.is_some()));
-        let is_other = self.is_lost() && worth != Worth::Fresh && self.told != now;
+        let now = Some((freshness, self.refused.is_some()));
+        let is_other = self.is_lost() && freshness != Freshness::Fresh && self.told != now;
         let change = change.or(is_other.then_some(LossChange::Lost));
         match change {
             Some(LossChange::Lost) => self.tell(now),
@@ -196,7 +196,7 @@ impl SensorRecord {
 
     /// Its loss is told as that. The first cause is news to nobody who has seen the alert of
     /// the run before.
-    fn tell(&mut self, cause: Option<(Worth, bool)>) {
+    fn tell(&mut self, cause: Option<(Freshness, bool)>) {
         self.told = cause;
         let Some(cause) = cause.filter(|cause| !self.causes.contains(cause)) else {
             self.is_news = false;
@@ -211,17 +211,17 @@ impl SensorRecord {
     pub(super) fn why(&self, now_ms: u64) -> String {
         let sensor = &self.what.sensor;
         let (unit, min, max) = (sensor.unit.symbol(), sensor.min, sensor.max);
-        match (self.worth(now_ms), self.refused) {
-            (Worth::Failed(_), Some(value)) => {
+        match (self.freshness(now_ms), self.refused) {
+            (Freshness::Failed(_), Some(value)) => {
                 format!("its value {value} {unit} is refused: it gives {min} to {max} {unit}")
             }
-            (Worth::Failed(fault), None) => fault_text(fault).to_owned(),
-            (Worth::NotYetRead, _) => "not read yet".to_owned(),
-            (Worth::Fresh, Some(value)) if self.mostly_fails => format!(
+            (Freshness::Failed(fault), None) => fault_text(fault).to_owned(),
+            (Freshness::NotYetRead, _) => "not read yet".to_owned(),
+            (Freshness::Fresh, Some(value)) if self.mostly_fails => format!(
                 "most of its values are refused, such as {value} {unit}: it gives {min} to {max} {unit}"
             ),
-            (Worth::Fresh, _) if self.mostly_fails => "it fails more often than not".to_owned(),
-            (Worth::Silent | Worth::Fresh, _) => {
+            (Freshness::Fresh, _) if self.mostly_fails => "it fails more often than not".to_owned(),
+            (Freshness::Silent | Freshness::Fresh, _) => {
                 "no reading arrives, although the board answers".to_owned()
             }
         }
@@ -280,20 +280,20 @@ mod tests {
     #[test]
     fn a_value_is_fresh_while_it_is_young_and_nothing_failed() {
         let mut slot = every(500);
-        assert_eq!(slot.worth(2_000), Worth::NotYetRead);
-        assert_eq!(slot.worth(2_001), Worth::Silent);
+        assert_eq!(slot.freshness(2_000), Freshness::NotYetRead);
+        assert_eq!(slot.freshness(2_001), Freshness::Silent);
         let (_, reading) = slot.read(11.1, 3_000).expect("plausible");
         assert_eq!((reading.metric, reading.value), (Metric::Voltage, 11.1));
-        assert_eq!(slot.worth(5_000), Worth::Fresh);
-        assert_eq!(slot.worth(5_001), Worth::Silent);
+        assert_eq!(slot.freshness(5_000), Freshness::Fresh);
+        assert_eq!(slot.freshness(5_001), Freshness::Silent);
         slot.fail(Fault::Absent);
-        assert_eq!(slot.worth(3_001), Worth::Failed(Fault::Absent));
+        assert_eq!(slot.freshness(3_001), Freshness::Failed(Fault::Absent));
         assert_eq!((slot.readings, slot.faults), (1, 1));
         let mut slow = every(60_000);
         slow.read(1.0, 0);
         assert_eq!(
-            slow.worth(180_000),
-            Worth::Fresh,
+            slow.freshness(180_000),
+            Freshness::Fresh,
             "three of its own intervals"
         );
     }
@@ -302,7 +302,7 @@ mod tests {
     fn an_implausible_value_is_a_fault_and_no_reading() {
         let mut slot = every(500);
         assert_eq!(slot.read(4_000.0, 0), None);
-        assert_eq!(slot.worth(0), Worth::Failed(Fault::OutOfRange));
+        assert_eq!(slot.freshness(0), Freshness::Failed(Fault::OutOfRange));
     }
 
     #[test]
@@ -329,7 +329,7 @@ mod tests {
             (next.last, next.fault, next.readings, next.faults),
             (Some((11.0, 0)), None, 1, 1)
         );
-        assert_eq!(next.worth(20_000), Worth::NotYetRead);
+        assert_eq!(next.freshness(20_000), Freshness::NotYetRead);
     }
 
     #[test]
@@ -353,8 +353,8 @@ mod tests {
             Some(&slot),
         );
         assert_eq!(
-            (next.last, next.worth(1_000)),
-            (None, Worth::NotYetRead),
+            (next.last, next.freshness(1_000)),
+            (None, Freshness::NotYetRead),
             "11 V are not 11 °C"
         );
     }

@@ -6,7 +6,7 @@ use firmware_bridge::message::IndicatorLevel;
 use super::Running;
 use super::link::{Held, LinkRecord};
 use super::mapping::kind_name;
-use super::sensor::{SensorRecord, Worth};
+use super::sensor::{Freshness, SensorRecord};
 use crate::sources::sensor_state::{ABSENT, FRESH, STALE};
 
 /// State of a bridge whose board answers.
@@ -134,8 +134,8 @@ fn indicator_name(level: IndicatorLevel) -> &'static str {
 impl SensorView {
     fn of(slot: &SensorRecord, live: bool, now_ms: u64) -> SensorView {
         let what = &slot.what;
-        let worth = slot.worth(now_ms);
-        let fresh = live && worth == Worth::Fresh;
+        let freshness = slot.freshness(now_ms);
+        let fresh = live && freshness == Freshness::Fresh;
         let last = slot.last.map(|(value, _)| value);
         SensorView {
             name: what.name.clone(),
@@ -151,7 +151,7 @@ impl SensorView {
                 (false, None) => ABSENT,
             },
             value: last,
-            reason: match worth {
+            reason: match freshness {
                 _ if fresh => None,
                 _ if !live => Some("the bridge is lost".to_owned()),
                 _ => Some(slot.why(now_ms)),

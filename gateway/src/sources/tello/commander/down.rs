@@ -15,9 +15,9 @@ use readings::clock::Mono;
 use tello::command::Command;
 use tello::reply::Reply;
 
+use super::outputs::{MAX_JOINED, Output, Outputs, put};
 use super::replies::is_busy;
 use super::snapshot::Snapshot;
-use super::todo::{Do, MAX_JOINED, Todo, put};
 use crate::sources::vehicles::Outcome;
 
 /// How often an active down-command looks at the drone: once a state.
@@ -172,7 +172,7 @@ impl<T> DownCommands<T> {
         ticket: Option<T>,
         in_manoeuvre: bool,
         about: &Snapshot,
-        todo: &mut Todo<T>,
+        outputs: &mut Outputs<T>,
     ) {
         let now = about.now;
         let cuts =
@@ -180,12 +180,12 @@ impl<T> DownCommands<T> {
         if what != Down::Emergency && self.active.as_ref().is_some_and(cuts) {
             // The motors are being cut; nothing milder comes in between.
             if let Some(ticket) = ticket {
-                put(todo, Do::Finish(ticket, Outcome::Superseded));
+                put(outputs, Output::Finish(ticket, Outcome::Superseded));
             }
             return;
         }
         if self.active() != Some(what) {
-            self.cancel(&Outcome::Superseded, todo);
+            self.cancel(&Outcome::Superseded, outputs);
         }
         let mut active = self.active.take().unwrap_or_else(|| Active {
             what,
@@ -199,7 +199,7 @@ impl<T> DownCommands<T> {
             moved: false,
             overdue: false,
         });
-        active.join(ticket, todo);
+        active.join(ticket, outputs);
         if what != Down::Land {
             (active.began, active.sends) = (now, 0);
         }
@@ -208,7 +208,7 @@ impl<T> DownCommands<T> {
             active.next_send = now;
         }
         self.active = Some(active);
-        self.send_due(about, todo);
+        self.send_due(about, outputs);
     }
 
     /// Takes what the drone says meanwhile: never the end of it, but a hint.
@@ -217,7 +217,7 @@ impl<T> DownCommands<T> {
         reply: &Reply<'_>,
         known: Known,
         about: &Snapshot,
-        todo: &mut Todo<T>,
+        outputs: &mut Outputs<T>,
     ) {
         let Some(active) = &mut self.active else {
             return;
@@ -227,13 +227,13 @@ impl<T> DownCommands<T> {
                 self.stop_unknown = true;
                 if what == Down::Stop {
                     active.next_send = about.now;
-                    self.send_due(about, todo);
+                    self.send_due(about, outputs);
                 }
             }
             (Down::Land, Reply::Error(words)) if !known.may_fly && !is_busy(words) => {
                 // It stands, says the drone; its states would have said otherwise.
                 let words = if words.is_empty() { "error" } else { words };
-                self.cancel(&Outcome::Refused(words.to_owned()), todo);
+                self.cancel(&Outcome::Refused(words.to_owned()), outputs);
             }
             (Down::Land, Reply::Error(words)) if words.is_empty() || is_busy(words) => {
                 let wait = if active.in_manoeuvre && active.sends == 1 {
@@ -243,7 +243,7 @@ impl<T> DownCommands<T> {
                 };
                 active.stop_at.get_or_insert(about.now.plus(wait));
                 active.retry_soon();
-                self.send_due(about, todo);
+                self.send_due(about, outputs);
             }
             (Down::Land, Reply::Error(_)) => active.retry_soon(),
             _ => {}
@@ -251,7 +251,7 @@ impl<T> DownCommands<T> {
     }
 
     /// Lets time pass: ends what the state shows to be done, repeats the rest.
-    pub(super) fn look(&mut self, known: Known, about: &Snapshot, todo: &mut Todo<T>) {
+    pub(super) fn look(&mut self, known: Known, about: &Snapshot, outputs: &mut Outputs<T>) {
         self.looked = about.now;
         let Some(active) = &mut self.active else {
             return;
@@ -271,10 +271,10 @@ impl<T> DownCommands<T> {
             Down::Emergency => about.is_fresh() && about.motion.proves_ground(active.began),
         };
         if is_done {
-            return self.cancel(&Outcome::Done, todo);
+            return self.cancel(&Outcome::Done, outputs);
         }
         if about.now.since(active.began) >= active.what.answered_within() {
-            active.tell(&Outcome::Unconfirmed, todo);
+            active.tell(&Outcome::Unconfirmed, outputs);
             active.overdue = true;
             // A landing goes on for as long as the drone may be in the air.
             if active.what != Down::Land || !known.may_fly {
@@ -282,49 +282,49 @@ impl<T> DownCommands<T> {
                 return;
             }
         }
-        self.send_due(about, todo);
+        self.send_due(about, outputs);
     }
 
     /// Ends the one under way with that outcome.
-    pub(super) fn cancel(&mut self, outcome: &Outcome, todo: &mut Todo<T>) {
+    pub(super) fn cancel(&mut self, outcome: &Outcome, outputs: &mut Outputs<T>) {
         if let Some(mut active) = self.active.take() {
-            active.tell(outcome, todo);
+            active.tell(outcome, outputs);
         }
     }
 
-    fn send_due(&mut self, about: &Snapshot, todo: &mut Todo<T>) {
+    fn send_due(&mut self, about: &Snapshot, outputs: &mut Outputs<T>) {
         let Some(active) = &mut self.active else {
             return;
         };
         match active.what {
-            Down::Land => active.land(self.stop_unknown, about, todo),
-            Down::Stop => active.stop(self.stop_unknown, about, todo),
-            Down::Emergency => active.cut_motors(about, todo),
+            Down::Land => active.land(self.stop_unknown, about, outputs),
+            Down::Stop => active.stop(self.stop_unknown, about, outputs),
+            Down::Emergency => active.cut_motors(about, outputs),
         }
     }
 }
 
 impl<T> Active<T> {
-    fn join(&mut self, ticket: Option<T>, todo: &mut Todo<T>) {
+    fn join(&mut self, ticket: Option<T>, outputs: &mut Outputs<T>) {
         let Some(ticket) = ticket else { return };
         if self.waiting.is_full() {
             put(
-                todo,
-                Do::Finish(self.waiting.remove(0), Outcome::Unconfirmed),
+                outputs,
+                Output::Finish(self.waiting.remove(0), Outcome::Unconfirmed),
             );
         }
         // There is room, as was just seen to.
         let _ = self.waiting.push(ticket);
     }
 
-    fn tell(&mut self, outcome: &Outcome, todo: &mut Todo<T>) {
+    fn tell(&mut self, outcome: &Outcome, outputs: &mut Outputs<T>) {
         while let Some(ticket) = self.waiting.pop() {
-            put(todo, Do::Finish(ticket, outcome.clone()));
+            put(outputs, Output::Finish(ticket, outcome.clone()));
         }
     }
 
-    fn send(&mut self, command: Command, again: Duration, now: Mono, todo: &mut Todo<T>) {
-        put(todo, Do::Send(command));
+    fn send(&mut self, command: Command, again: Duration, now: Mono, outputs: &mut Outputs<T>) {
+        put(outputs, Output::Send(command));
         self.sends = self.sends.saturating_add(1);
         (self.last_send, self.next_send) = (now, now.plus(again));
     }
@@ -335,14 +335,14 @@ impl<T> Active<T> {
         self.next_send = self.next_send.min(self.last_send.plus(LAND_AGAIN));
     }
 
-    fn land(&mut self, stop_unknown: bool, about: &Snapshot, todo: &mut Todo<T>) {
+    fn land(&mut self, stop_unknown: bool, about: &Snapshot, outputs: &mut Outputs<T>) {
         let now = about.now;
         let comes_down = about.is_fresh() && (about.motion.sinks(now) || about.motion.is_low());
         if self.stop_at.is_some_and(|at| now >= at) {
             self.stop_at = None;
             // Once down, `stop` would only keep it from the ground.
             if !comes_down && !stop_unknown {
-                put(todo, Do::Send(Command::Stop));
+                put(outputs, Output::Send(Command::Stop));
                 self.next_send = now.plus(STOP_SETTLES);
             }
         }
@@ -354,15 +354,15 @@ impl<T> Active<T> {
         if about.is_fresh() && about.motion.sinks(now) && self.sends > 0 && is_new {
             self.next_send = now.plus(LAND_AGAIN);
         } else {
-            self.send(Command::Land, LAND_APART, now, todo);
+            self.send(Command::Land, LAND_APART, now, outputs);
         }
     }
 
     /// Firmware before SDK 2.0 knows no `stop`: letting go of the sticks also
     /// hovers, but does not end a move that is under way.
-    fn stop(&mut self, stop_unknown: bool, about: &Snapshot, todo: &mut Todo<T>) {
+    fn stop(&mut self, stop_unknown: bool, about: &Snapshot, outputs: &mut Outputs<T>) {
         if stop_unknown && self.in_manoeuvre {
-            self.tell(&Outcome::CannotStop, todo);
+            self.tell(&Outcome::CannotStop, outputs);
         }
         if about.now >= self.next_send {
             let command = if stop_unknown {
@@ -370,13 +370,13 @@ impl<T> Active<T> {
             } else {
                 Command::Stop
             };
-            self.send(command, STOP_APART, about.now, todo);
+            self.send(command, STOP_APART, about.now, outputs);
         }
     }
 
-    fn cut_motors(&mut self, about: &Snapshot, todo: &mut Todo<T>) {
+    fn cut_motors(&mut self, about: &Snapshot, outputs: &mut Outputs<T>) {
         if about.now >= self.next_send && self.sends < EMERGENCY_SENDS {
-            self.send(Command::Emergency, EMERGENCY_APART, about.now, todo);
+            self.send(Command::Emergency, EMERGENCY_APART, about.now, outputs);
         }
     }
 }

@@ -24,12 +24,12 @@ use super::belief::Belief;
 use super::down::{Down, DownCommands, Known};
 use super::guard::{FlightGuard, Policy};
 use super::identity::Identity;
+use super::outputs::Outputs;
 use super::queue::{Gate, Queue, QueueStats};
 use super::reports::{Report, Reports, Wish};
 use super::rival::RivalWatch;
 use super::snapshot::Snapshot;
 use super::sticks::Sticks;
-use super::todo::Todo;
 use super::{Admission, Request, Wished};
 use crate::sources::vehicles::{
     CommandError, Controls, Flight, LinkState, Operator, Outcome, Phase, Refusal, TakeoffGate,
@@ -217,8 +217,8 @@ impl CommandExecutor {
             admitted,
             outcome,
         } = request;
-        let mut todo = Todo::new();
-        self.see(about, &mut todo);
+        let mut outputs = Outputs::new();
+        self.see(about, &mut outputs);
         let (aim, towards) = match wished {
             Wished::Command(command) | Wished::Awaited(command) | Wished::Judged(command) => {
                 (None, Ok(command))
@@ -265,10 +265,10 @@ impl CommandExecutor {
                 outcome: Some(outcome),
                 awaited: matches!(wished, Wished::Awaited(_)),
             };
-            self.submit(wish, asker, about, &mut todo);
+            self.submit(wish, asker, about, &mut outputs);
         }
         let to = admitted;
-        (self.carry_out(todo, about), Admission { to, verdict })
+        (self.carry_out(outputs, about), Admission { to, verdict })
     }
 
     fn is_flown_by(&mut self, by: Operator, now: Mono) {
@@ -285,14 +285,14 @@ impl CommandExecutor {
     }
 
     /// Takes in what the states show, and what may be sent after that.
-    fn see(&mut self, about: &Snapshot, todo: &mut Todo<Ticket>) {
+    fn see(&mut self, about: &Snapshot, outputs: &mut Outputs<Ticket>) {
         let stood = self.belief.was_on_ground();
         let gave_up = self.belief.see(&about.motion, about.battery_pct, about.now);
         self.look_for_rival(stood, about);
         self.restart.see(about.motion.heard(), about.now);
         if gave_up {
             self.gave_up = true;
-            self.down.cancel(&Outcome::Unconfirmed, todo);
+            self.down.cancel(&Outcome::Unconfirmed, outputs);
         }
         let is_grounded = self.belief.is_grounded(&about.motion, about.now);
         if is_grounded && !std::mem::replace(&mut self.was_grounded, is_grounded) {
@@ -323,7 +323,13 @@ impl CommandExecutor {
             && !self.queue.commands().any(leads_down)
     }
 
-    fn submit(&mut self, wish: Wish, asker: Asker, about: &Snapshot, todo: &mut Todo<Ticket>) {
+    fn submit(
+        &mut self,
+        wish: Wish,
+        asker: Asker,
+        about: &Snapshot,
+        outputs: &mut Outputs<Ticket>,
+    ) {
         let command = wish.command;
         let ticket = Some(Ticket {
             command,
@@ -335,42 +341,43 @@ impl CommandExecutor {
         self.sticks_give_way(command, about.now);
         if let Some(down) = Down::of(command) {
             let in_manoeuvre = self.queue.in_manoeuvre(about.now);
-            self.queue.clear_all(todo);
+            self.queue.clear_all(outputs);
             self.queue.expect_stray_reply();
-            self.down.begin(down, ticket, in_manoeuvre, about, todo);
+            self.down.begin(down, ticket, in_manoeuvre, about, outputs);
         } else {
             if command.takes_off() {
                 // Nothing that was meant for the flight before outlives it.
-                self.down.cancel(&Outcome::Superseded, todo);
+                self.down.cancel(&Outcome::Superseded, outputs);
                 self.set_gate(about);
             }
-            self.queue.submit(command, ticket, about.now, todo);
+            self.queue.submit(command, ticket, about.now, outputs);
         }
         self.set_gate(about);
     }
 
     /// Takes a reply from the drone.
     pub(in super::super) fn reply(&mut self, reply: &Reply<'_>, about: &Snapshot) -> Outgoing {
-        let mut todo = Todo::new();
-        self.see(about, &mut todo);
+        let mut outputs = Outputs::new();
+        self.see(about, &mut outputs);
         self.look_at_reply(reply, about);
         if self.down.active().is_some() {
-            self.down.reply(reply, self.known(about), about, &mut todo);
+            self.down
+                .reply(reply, self.known(about), about, &mut outputs);
         } else {
-            self.queue.reply(reply, about.now, &mut todo);
+            self.queue.reply(reply, about.now, &mut outputs);
         }
-        self.carry_out(todo, about)
+        self.carry_out(outputs, about)
     }
 
     /// Lets time pass, and the guard look.
     pub(in super::super) fn tick(&mut self, about: &Snapshot) -> Outgoing {
-        let mut todo = Todo::new();
-        self.see(about, &mut todo);
-        self.down.look(self.known(about), about, &mut todo);
+        let mut outputs = Outputs::new();
+        self.see(about, &mut outputs);
+        self.down.look(self.known(about), about, &mut outputs);
         self.set_gate(about);
-        self.queue.tick(about.now, &mut todo);
-        self.ask_who_it_is(about, &mut todo);
-        let mut out = self.carry_out(todo, about);
+        self.queue.tick(about.now, &mut outputs);
+        self.ask_who_it_is(about, &mut outputs);
+        let mut out = self.carry_out(outputs, about);
         self.brake_runaway(about);
         out.extend(self.move_sticks(about));
         if std::mem::take(&mut self.stream_forsaken) {
@@ -385,9 +392,9 @@ impl CommandExecutor {
 
     /// Puts a command in the line that nobody wished for and nobody waits for.
     fn ask_unwished(&mut self, command: Command, about: &Snapshot) -> Outgoing {
-        let mut todo = Todo::new();
-        self.queue.submit(command, None, about.now, &mut todo);
-        self.carry_out(todo, about)
+        let mut outputs = Outputs::new();
+        self.queue.submit(command, None, about.now, &mut outputs);
+        self.carry_out(outputs, about)
     }
 
     /// What came of commands since the last call.
@@ -405,14 +412,14 @@ impl CommandExecutor {
         let lands = self.belief.may_fly()
             && self.guard.policy().on_operator_loss == crate::config::OnOperatorLoss::Land;
         self.operator = None;
-        let mut todo = Todo::new();
+        let mut outputs = Outputs::new();
         if lands {
             let wish = self.reports.own(Command::Land, NOBODY_WANTS);
-            self.submit(wish, Asker::default(), about, &mut todo);
+            self.submit(wish, Asker::default(), about, &mut outputs);
         } else {
-            self.queue.clear_all(&mut todo);
+            self.queue.clear_all(&mut outputs);
         }
-        let mut out = self.carry_out(todo, about);
+        let mut out = self.carry_out(outputs, about);
         // The stream of one that may fly ends with it: nothing more is sent there.
         if self.stream_asked.take().is_some() && !self.belief.may_fly() {
             out.extend(self.ask_unwished(Command::StreamOff, about));

@@ -18,6 +18,7 @@ mod down;
 mod executor;
 mod guard;
 mod identity;
+mod outputs;
 mod patience;
 mod queue;
 mod replies;
@@ -25,7 +26,6 @@ mod reports;
 mod rival;
 mod snapshot;
 mod sticks;
-mod todo;
 
 use tokio::sync::oneshot;
 

@@ -18,9 +18,9 @@ use readings::clock::Mono;
 use tello::command::Command;
 use tello::reply::Reply;
 
+use super::outputs::{MAX_WAITING, Output, Outputs, put};
 use super::patience::patience;
 use super::replies::{FENCE, is_busy, judge};
-use super::todo::{Do, MAX_WAITING, Todo, put};
 use crate::sources::vehicles::Outcome;
 
 /// How long a manoeuvre may wait for its turn, a take-off before it not counted:
@@ -220,7 +220,7 @@ impl<T> Queue<T> {
         command: Command,
         ticket: Option<T>,
         now: Mono,
-        todo: &mut Todo<T>,
+        outputs: &mut Outputs<T>,
     ) {
         let entry = QueuedCommand {
             command,
@@ -228,14 +228,14 @@ impl<T> Queue<T> {
             meant_until: now.plus(WAITS_FOR),
         };
         if let Err(entry) = self.waiting.push_back(entry) {
-            finish(entry, Outcome::Dropped, todo);
+            finish(entry, Outcome::Dropped, outputs);
         }
-        self.pump(now, todo);
+        self.pump(now, outputs);
     }
 
-    fn start(&mut self, entry: QueuedCommand<T>, now: Mono, todo: &mut Todo<T>) {
+    fn start(&mut self, entry: QueuedCommand<T>, now: Mono, outputs: &mut Outputs<T>) {
         let patience = patience(entry.command);
-        self.send(entry.command, todo);
+        self.send(entry.command, outputs);
         // One that is never answered, too: it may still be taken back, see `left`.
         self.in_flight = Some(InFlight {
             entry,
@@ -246,21 +246,21 @@ impl<T> Queue<T> {
 
     /// What was about to be sent has left. For a command that is never answered, that is
     /// its end.
-    pub(super) fn left(&mut self, command: Command, now: Mono, todo: &mut Todo<T>) {
+    pub(super) fn left(&mut self, command: Command, now: Mono, outputs: &mut Outputs<T>) {
         let is_it = |flight: &InFlight<T>| flight.entry.command == command;
         if patience(command).tries == 0 && self.in_flight.as_ref().is_some_and(is_it) {
-            self.end(Outcome::Sent, now, todo);
+            self.end(Outcome::Sent, now, outputs);
         }
     }
 
-    fn send(&mut self, command: Command, todo: &mut Todo<T>) {
+    fn send(&mut self, command: Command, outputs: &mut Outputs<T>) {
         self.stats.sent += 1;
-        put(todo, Do::Send(command));
+        put(outputs, Output::Send(command));
     }
 
     /// Sends what may be sent now.
-    fn pump(&mut self, now: Mono, todo: &mut Todo<T>) {
-        self.drop_stale(now, todo);
+    fn pump(&mut self, now: Mono, outputs: &mut Outputs<T>) {
+        self.drop_stale(now, outputs);
         if self.next_turn().is_none_or(|at| now < at) {
             return;
         }
@@ -271,7 +271,7 @@ impl<T> Queue<T> {
                 ticket: None,
                 meant_until: now,
             };
-            self.send(FENCE, todo);
+            self.send(FENCE, outputs);
             self.in_flight = Some(InFlight {
                 entry: fence,
                 deadline: now.plus(FENCE_WITHIN),
@@ -281,13 +281,13 @@ impl<T> Queue<T> {
             if entry.command.is_manoeuvre() {
                 self.held_until = None;
             }
-            self.start(entry, now, todo);
+            self.start(entry, now, outputs);
         }
     }
 
     /// Drops what waited for too long. What waits for a take-off is meant for
     /// after it.
-    fn drop_stale(&mut self, now: Mono, todo: &mut Todo<T>) {
+    fn drop_stale(&mut self, now: Mono, outputs: &mut Outputs<T>) {
         let takes_off = self
             .in_flight
             .as_ref()
@@ -298,18 +298,18 @@ impl<T> Queue<T> {
             }
             return;
         }
-        self.take_out(|entry| now >= entry.meant_until, &Outcome::Stale, todo);
+        self.take_out(|entry| now >= entry.meant_until, &Outcome::Stale, outputs);
     }
 
     /// Takes a reply from the drone.
-    pub(super) fn reply(&mut self, reply: &Reply<'_>, now: Mono, todo: &mut Todo<T>) {
+    pub(super) fn reply(&mut self, reply: &Reply<'_>, now: Mono, outputs: &mut Outputs<T>) {
         let Some(flight) = &mut self.in_flight else {
             if *reply == Reply::Ok && self.held_until.is_none() && self.sdk_reply_expected {
                 self.sdk_reply_expected = false;
             } else {
                 self.note_late(now);
             }
-            return self.pump(now, todo);
+            return self.pump(now, outputs);
         };
         let Some(outcome) = judge(flight.entry.command, reply) else {
             self.note_late(now);
@@ -323,7 +323,7 @@ impl<T> Queue<T> {
             // answer for its own, so it waits; questions do not.
             self.held_until = Some(deadline);
         }
-        self.end(outcome, now, todo);
+        self.end(outcome, now, outputs);
     }
 
     fn note_late(&mut self, now: Mono) {
@@ -335,7 +335,7 @@ impl<T> Queue<T> {
     }
 
     /// Lets time pass until `now`.
-    pub(super) fn tick(&mut self, now: Mono, todo: &mut Todo<T>) {
+    pub(super) fn tick(&mut self, now: Mono, outputs: &mut Outputs<T>) {
         if self.held_until.is_some_and(|until| now >= until) {
             self.held_until = None;
         }
@@ -352,16 +352,16 @@ impl<T> Queue<T> {
                 flight.tries_left -= 1;
                 let command = flight.entry.command;
                 flight.deadline = now.plus(patience(command).timeout);
-                self.send(command, todo);
+                self.send(command, outputs);
             } else {
                 self.stats.timeouts += 1;
                 // A fence that falls is given up: nothing more can be learnt.
                 let is_fence = flight.entry.ticket.is_none();
-                self.end(Outcome::NoReply, now, todo);
+                self.end(Outcome::NoReply, now, outputs);
                 self.stray_expected = !is_fence;
             }
         }
-        self.pump(now, todo);
+        self.pump(now, outputs);
     }
 
     /// What is about to be sent leaves as `command` instead.
@@ -379,10 +379,10 @@ impl<T> Queue<T> {
         outcome: Outcome,
         go_along: impl Fn(&T) -> bool,
         now: Mono,
-        todo: &mut Todo<T>,
+        outputs: &mut Outputs<T>,
     ) {
         self.stats.sent = self.stats.sent.saturating_sub(1);
-        self.end_with(outcome, go_along, now, todo);
+        self.end_with(outcome, go_along, now, outputs);
     }
 
     /// Puts what was about to be sent back to the head of the line, for another look soon.
@@ -406,7 +406,7 @@ impl<T> Queue<T> {
         command: Command,
         outcome: &Outcome,
         now: Mono,
-        todo: &mut Todo<T>,
+        outputs: &mut Outputs<T>,
     ) -> bool {
         let is_it =
             |flight: &InFlight<T>| flight.entry.command == command && flight.entry.ticket.is_some();
@@ -414,13 +414,13 @@ impl<T> Queue<T> {
             return false;
         }
         self.stats.sent = self.stats.sent.saturating_sub(1);
-        self.end(outcome.clone(), now, todo);
+        self.end(outcome.clone(), now, outputs);
         true
     }
 
     /// Ends what is in flight.
-    fn end(&mut self, outcome: Outcome, now: Mono, todo: &mut Todo<T>) {
-        self.end_with(outcome, |_| true, now, todo);
+    fn end(&mut self, outcome: Outcome, now: Mono, outputs: &mut Outputs<T>) {
+        self.end_with(outcome, |_| true, now, outputs);
     }
 
     fn end_with(
@@ -428,7 +428,7 @@ impl<T> Queue<T> {
         outcome: Outcome,
         go_along: impl Fn(&T) -> bool,
         now: Mono,
-        todo: &mut Todo<T>,
+        outputs: &mut Outputs<T>,
     ) {
         let Some(flight) = self.in_flight.take() else {
             return;
@@ -443,39 +443,39 @@ impl<T> Queue<T> {
             let goes = |entry: &QueuedCommand<T>| {
                 entry.command.is_manoeuvre() && entry.ticket.as_ref().is_none_or(&go_along)
             };
-            self.take_out(goes, &Outcome::Dropped, todo);
+            self.take_out(goes, &Outcome::Dropped, outputs);
         }
         if flight.entry.command.takes_off() {
             for entry in &mut self.waiting {
                 entry.meant_until = now.plus(WAITS_FOR);
             }
         }
-        finish(flight.entry, outcome, todo);
-        self.pump(now, todo);
+        finish(flight.entry, outcome, outputs);
+        self.pump(now, outputs);
     }
 
     /// Takes everything back: a down-command comes, or nobody wants the drone.
-    pub(super) fn clear_all(&mut self, todo: &mut Todo<T>) {
+    pub(super) fn clear_all(&mut self, outputs: &mut Outputs<T>) {
         if let Some(flight) = self.in_flight.take() {
             self.stray_expected = true;
-            finish(flight.entry, Outcome::Superseded, todo);
+            finish(flight.entry, Outcome::Superseded, outputs);
         }
         self.held_until = None;
-        self.take_out(|_| true, &Outcome::Superseded, todo);
+        self.take_out(|_| true, &Outcome::Superseded, outputs);
     }
 
     fn take_out(
         &mut self,
         which: impl Fn(&QueuedCommand<T>) -> bool,
         outcome: &Outcome,
-        todo: &mut Todo<T>,
+        outputs: &mut Outputs<T>,
     ) {
         for _ in 0..self.waiting.len() {
             let Some(entry) = self.waiting.pop_front() else {
                 return;
             };
             if which(&entry) {
-                finish(entry, outcome.clone(), todo);
+                finish(entry, outcome.clone(), outputs);
             } else {
                 // There is room: one was just taken out.
                 let _ = self.waiting.push_back(entry);
@@ -484,9 +484,9 @@ impl<T> Queue<T> {
     }
 }
 
-fn finish<T>(entry: QueuedCommand<T>, outcome: Outcome, todo: &mut Todo<T>) {
+fn finish<T>(entry: QueuedCommand<T>, outcome: Outcome, outputs: &mut Outputs<T>) {
     if let Some(ticket) = entry.ticket {
-        put(todo, Do::Finish(ticket, outcome));
+        put(outputs, Output::Finish(ticket, outcome));
     }
 }
 

@@ -34,36 +34,36 @@ impl Bench {
         }
     }
 
-    fn note(&mut self, todo: Todo<u32>) {
-        for action in todo {
+    fn note(&mut self, outputs: Outputs<u32>) {
+        for action in outputs {
             match action {
-                Do::Send(command) => self.sent.push(command.to_string()),
-                Do::Finish(ticket, outcome) => self.ends.push((ticket, outcome)),
+                Output::Send(command) => self.sent.push(command.to_string()),
+                Output::Finish(ticket, outcome) => self.ends.push((ticket, outcome)),
             }
         }
     }
 
     fn submit(&mut self, command: Command, ticket: u32) {
-        let mut todo = Todo::new();
+        let mut outputs = Outputs::new();
         self.queue
-            .submit(command, Some(ticket), self.now, &mut todo);
-        self.note(todo);
+            .submit(command, Some(ticket), self.now, &mut outputs);
+        self.note(outputs);
     }
 
     fn hear(&mut self, text: &str) {
-        let mut todo = Todo::new();
+        let mut outputs = Outputs::new();
         self.queue
-            .reply(&Reply::parse(text.as_bytes()), self.now, &mut todo);
-        self.note(todo);
+            .reply(&Reply::parse(text.as_bytes()), self.now, &mut outputs);
+        self.note(outputs);
     }
 
     fn pass(&mut self, ms: u64) {
         let until = self.now.plus(Duration::from_millis(ms));
         while let Some(at) = self.queue.wake_at().filter(|at| *at <= until) {
             self.now = self.now.max(at);
-            let mut todo = Todo::new();
-            self.queue.tick(self.now, &mut todo);
-            self.note(todo);
+            let mut outputs = Outputs::new();
+            self.queue.tick(self.now, &mut outputs);
+            self.note(outputs);
         }
         self.now = until;
     }
@@ -116,11 +116,11 @@ fn binary_packets_and_answers_of_another_kind_end_nothing() {
     let mut bench = Bench::new();
     bench.submit(UP, 1);
     bench.hear("\u{c}87");
-    let mut todo = Todo::new();
+    let mut outputs = Outputs::new();
     bench
         .queue
-        .reply(&Reply::parse(&[0xCC, 0x18]), bench.now, &mut todo);
-    assert!(todo.is_empty() && bench.ends.is_empty());
+        .reply(&Reply::parse(&[0xCC, 0x18]), bench.now, &mut outputs);
+    assert!(outputs.is_empty() && bench.ends.is_empty());
     bench.hear("error Not joystick");
     assert_eq!(
         bench.ends,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::search;
-use super::targets::{self, Spot, Wanted};
+use super::targets::{self, Endpoint, Wanted};
 use super::{MAX_DRONES, networks};
 use crate::config::{Drones, Range};
 use crate::sources::tello::joining::Talk;
@@ -57,7 +57,7 @@ async fn round(config: &Drones, ranges: &[Range], (serial, not_by): (&str, &str)
         .iter()
         .filter(|drone| drone.serial.as_deref() != Some(serial));
     let left_alone = others.filter_map(|drone| match drone.address?.to_canonical() {
-        IpAddr::V4(address) => Some(Spot {
+        IpAddr::V4(address) => Some(Endpoint {
             interface: drone.interface.as_deref().map(Arc::from),
             address,
         }),

@@ -40,7 +40,7 @@ pub(crate) use networks::networks_beside;
 
 use self::book::Book;
 use self::sweep::{Hit, Target};
-use self::targets::{Spot, Wanted};
+use self::targets::{Endpoint, Wanted};
 use super::plan::FleetPlan;
 use super::roster::{DroneRecord, Roster};
 use super::serials::Serials;
@@ -360,13 +360,13 @@ impl Discovery {
     }
 
     fn wanted(&self) -> Wanted<'_> {
-        let spot = |interface: Option<Arc<str>>, address: IpAddr| match address {
-            IpAddr::V4(address) => Some(Spot { interface, address }),
+        let endpoint = |interface: Option<Arc<str>>, address: IpAddr| match address {
+            IpAddr::V4(address) => Some(Endpoint { interface, address }),
             IpAddr::V6(_) => None,
         };
         let (mut configured, mut left_alone) = (Vec::new(), Vec::new());
         for slot in &self.roster.slots {
-            let place = spot(slot.plan.interface.clone(), slot.plan.address);
+            let place = endpoint(slot.plan.interface.clone(), slot.plan.address);
             // While a simulator stands in, nobody but a search asks after the real one.
             if slot.plan.simulated || (!slot.simulated() && is_left_alone(slot)) {
                 left_alone.extend(place);
@@ -377,7 +377,7 @@ impl Discovery {
         left_alone.extend(
             self.present()
                 .into_iter()
-                .filter_map(|known| spot(known.interface, known.address)),
+                .filter_map(|known| endpoint(known.interface, known.address)),
         );
         let lately = self
             .book()

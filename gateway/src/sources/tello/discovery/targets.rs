@@ -16,12 +16,12 @@ use crate::config::Range;
 
 /// An address, on one interface or on whichever leads to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Spot {
+pub(super) struct Endpoint {
     pub(super) interface: Option<Arc<str>>,
     pub(super) address: Ipv4Addr,
 }
 
-impl Spot {
+impl Endpoint {
     fn covers(&self, interface: &str, address: Ipv4Addr) -> bool {
         self.address == address && self.interface.as_deref().is_none_or(|own| own == interface)
     }
@@ -33,9 +33,9 @@ pub(super) struct Wanted<'a> {
     /// The configured ranges.
     pub(super) ranges: &'a [Range],
     /// Configured drones that are not connected: asked wherever they are.
-    pub(super) configured: Vec<Spot>,
+    pub(super) configured: Vec<Endpoint>,
     /// Who must not be asked.
-    pub(super) left_alone: Vec<Spot>,
+    pub(super) left_alone: Vec<Endpoint>,
     /// Who was found lately: asked first.
     pub(super) lately: Vec<Ipv4Addr>,
 }
@@ -44,14 +44,14 @@ pub(super) struct Wanted<'a> {
 pub(super) fn choose(wanted: &Wanted<'_>, networks: &[Network]) -> (Vec<Arc<str>>, Vec<Target>) {
     let (mut interfaces, mut targets) = (Vec::new(), Vec::new());
     for network in networks {
-        let configured = wanted.configured.iter().map(|spot| spot.address);
+        let configured = wanted.configured.iter().map(|endpoint| endpoint.address);
         let mut addresses: Vec<Ipv4Addr> = configured
             .clone()
             .filter(|address| {
                 wanted
                     .configured
                     .iter()
-                    .any(|spot| spot.covers(&network.interface, *address))
+                    .any(|endpoint| endpoint.covers(&network.interface, *address))
             })
             .chain(wanted.ranges.iter().flat_map(Range::hosts))
             .filter(|address| network.contains(*address))
@@ -59,7 +59,7 @@ pub(super) fn choose(wanted: &Wanted<'_>, networks: &[Network]) -> (Vec<Arc<str>
                 !wanted
                     .left_alone
                     .iter()
-                    .any(|spot| spot.covers(&network.interface, *address))
+                    .any(|endpoint| endpoint.covers(&network.interface, *address))
             })
             .collect();
         addresses.sort_unstable();
@@ -84,7 +84,7 @@ pub(super) fn choose(wanted: &Wanted<'_>, networks: &[Network]) -> (Vec<Arc<str>
         let is_configured = wanted
             .configured
             .iter()
-            .any(|spot| spot.address == target.address);
+            .any(|endpoint| endpoint.address == target.address);
         let is_likely =
             target.address == ACCESS_POINT_ADDRESS || wanted.lately.contains(&target.address);
         !(is_configured || is_likely)
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn who_is_known_is_left_alone_where_it_is_known() {
         let ranges = [Range::parse("192.168.10.1/32").expect("good")];
-        let known = Spot {
+        let known = Endpoint {
             interface: Some("wlan1".into()),
             address: Ipv4Addr::new(192, 168, 10, 1),
         };
@@ -143,7 +143,7 @@ mod tests {
             ..Wanted::default()
         };
         assert_eq!(named(&wanted), ["192.168.10.1%wlan2"]);
-        let anywhere = Spot {
+        let anywhere = Endpoint {
             interface: None,
             ..known
         };
@@ -159,7 +159,7 @@ mod tests {
     fn a_configured_drone_is_asked_first_and_outside_the_ranges_too() {
         let ranges =
             ["192.168.1.0/30", "192.168.1.0/31"].map(|text| Range::parse(text).expect("good"));
-        let configured = vec![Spot {
+        let configured = vec![Endpoint {
             interface: None,
             address: Ipv4Addr::new(192, 168, 1, 77),
         }];

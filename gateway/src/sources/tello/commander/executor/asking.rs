@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tello::command::Command;
 
 use super::super::identity::Identity;
+use super::super::outputs::Outputs;
 use super::super::snapshot::Snapshot;
-use super::super::todo::Todo;
 use super::CommandExecutor;
 use super::ticket::Ticket;
 use crate::sources::vehicles::LinkState;
@@ -33,7 +33,7 @@ impl CommandExecutor {
     }
 
     /// Asks a drone that stands on the ground with nothing to do.
-    pub(super) fn ask_who_it_is(&mut self, about: &Snapshot, todo: &mut Todo<Ticket>) {
+    pub(super) fn ask_who_it_is(&mut self, about: &Snapshot, outputs: &mut Outputs<Ticket>) {
         let may = about.link == LinkState::Connected
             && self.was_grounded
             && self.queue.is_idle()
@@ -49,6 +49,6 @@ impl CommandExecutor {
             outcome: None,
             awaited: false,
         };
-        self.queue.submit(command, Some(ticket), about.now, todo);
+        self.queue.submit(command, Some(ticket), about.now, outputs);
     }
 }

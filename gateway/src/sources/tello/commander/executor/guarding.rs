@@ -5,8 +5,8 @@ use tello::command::{Command, Query};
 
 use super::super::belief::IDLES_FOR;
 use super::super::guard::{Act, Flyer, Watched};
+use super::super::outputs::Outputs;
 use super::super::snapshot::Snapshot;
-use super::super::todo::Todo;
 use super::ticket::Asker;
 use super::{CommandExecutor, Intervention, Outgoing};
 use crate::sources::vehicles::{Operator, Phase};
@@ -53,10 +53,10 @@ impl CommandExecutor {
             Some(Act::HoverForOperator) => (Command::Stop, Intervention::ActedForOperator),
         };
         self.intervention = Some(intervention);
-        let mut todo = Todo::new();
+        let mut outputs = Outputs::new();
         let wish = self.reports.own(command, intervention.why());
-        self.submit(wish, Asker::default(), about, &mut todo);
-        self.carry_out(todo, about)
+        self.submit(wish, Asker::default(), about, &mut outputs);
+        self.carry_out(outputs, about)
     }
 
     /// When [`CommandExecutor::tick`] has something to do next, at the latest.
@@ -76,10 +76,10 @@ impl CommandExecutor {
         let Ok(command) = Command::parse("motoroff") else {
             return Outgoing::new();
         };
-        let mut todo = Todo::new();
+        let mut outputs = Outputs::new();
         let wish = self.reports.own(command, IDLED_LONG);
-        self.submit(wish, Asker::default(), about, &mut todo);
-        self.carry_out(todo, about)
+        self.submit(wish, Asker::default(), about, &mut outputs);
+        self.carry_out(outputs, about)
     }
 
     /// What the guard did since the last call.

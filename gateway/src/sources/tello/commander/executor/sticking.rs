@@ -9,9 +9,9 @@ use tello::command::Command;
 
 use super::super::StickFrame;
 use super::super::down::Down;
+use super::super::outputs::Outputs;
 use super::super::snapshot::Snapshot;
 use super::super::sticks::{CENTRED, Ended, Seen};
-use super::super::todo::Todo;
 use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR};
 use crate::sources::vehicles::{CEILING_CM, Operator, Outcome, Phase, Refusal, linked};
 use readings::clock::Mono;
@@ -27,9 +27,9 @@ impl CommandExecutor {
         frame: StickFrame,
         about: &Snapshot,
     ) -> (Outgoing, Option<Refusal>) {
-        let mut todo = Todo::new();
-        self.see(about, &mut todo);
-        let mut out = self.carry_out(todo, about);
+        let mut outputs = Outputs::new();
+        self.see(about, &mut outputs);
+        let mut out = self.carry_out(outputs, about);
         let told = match self.admit_sticks(&frame, about) {
             Ok(()) => {
                 self.sticks_refused = None;

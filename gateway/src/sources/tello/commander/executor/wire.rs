@@ -5,28 +5,30 @@ use tello::command::Command;
 
 use super::super::aiming::leads_to;
 use super::super::down::Down;
+use super::super::outputs::{Output, Outputs};
 use super::super::reports::{Report, Wish};
 use super::super::snapshot::Snapshot;
-use super::super::todo::{Do, Todo};
 use super::kinds::{leads_down, restarts};
 use super::ticket::{Ended, Ticket};
 use super::{CommandExecutor, Outgoing, SINKING_TOLD_FOR};
 use crate::sources::vehicles::{Aim, Outcome, Refusal};
 
 impl CommandExecutor {
-    pub(super) fn carry_out(&mut self, mut todo: Todo<Ticket>, about: &Snapshot) -> Outgoing {
+    pub(super) fn carry_out(&mut self, mut outputs: Outputs<Ticket>, about: &Snapshot) -> Outgoing {
         let mut out = Outgoing::new();
         // What is taken back may let the next one go, which is judged in turn; the
         // line is short, and gets shorter each time.
-        while !todo.is_empty() {
-            let mut next = Todo::new();
-            for action in todo {
+        while !outputs.is_empty() {
+            let mut next = Outputs::new();
+            for action in outputs {
                 match action {
-                    Do::Send(command) => self.release_to_wire(command, about, &mut out, &mut next),
-                    Do::Finish(ticket, outcome) => self.close(ticket, outcome, about),
+                    Output::Send(command) => {
+                        self.release_to_wire(command, about, &mut out, &mut next)
+                    }
+                    Output::Finish(ticket, outcome) => self.close(ticket, outcome, about),
                 }
             }
-            todo = next;
+            outputs = next;
         }
         if out.iter().any(|command| Down::of(*command).is_some()) {
             self.down_unsent = false;
@@ -58,7 +60,7 @@ impl CommandExecutor {
     ) -> Outgoing {
         let is_it =
             |step: &Report| step.state == CommandState::Sent && step.wish.command == command;
-        let mut todo = Todo::new();
+        let mut outputs = Outputs::new();
         if restarts(command) {
             self.restart.not_told();
         }
@@ -73,7 +75,10 @@ impl CommandExecutor {
             self.down.not_sent();
         } else if let Some(place) = steps.iter().rposition(is_it) {
             let outcome = Outcome::Unsent(error.to_owned());
-            if self.queue.unsent(command, &outcome, about.now, &mut todo) {
+            if self
+                .queue
+                .unsent(command, &outcome, about.now, &mut outputs)
+            {
                 steps.remove(place);
             } else {
                 // One that is never answered: sending it was its end.
@@ -81,7 +86,7 @@ impl CommandExecutor {
                 steps[place].why = outcome.why().map(Into::into);
             }
         }
-        self.carry_out(todo, about)
+        self.carry_out(outputs, about)
     }
 
     fn release_to_wire(
@@ -89,25 +94,25 @@ impl CommandExecutor {
         command: Command,
         about: &Snapshot,
         out: &mut Outgoing,
-        todo: &mut Todo<Ticket>,
+        outputs: &mut Outputs<Ticket>,
     ) {
         if self
             .queue
             .in_flight()
             .is_some_and(|ticket| ticket.is_forsaken())
         {
-            return self.take_back(Outcome::Stale, about, todo);
+            return self.take_back(Outcome::Stale, about, outputs);
         }
         let aim = self.queue.in_flight().and_then(|ticket| ticket.aim());
         let command = match aim.filter(|_| command.is_manoeuvre()) {
             None => command,
-            Some(aim) => match self.take_aim(aim, about, todo) {
+            Some(aim) => match self.take_aim(aim, about, outputs) {
                 Some(command) => command,
                 None => return,
             },
         };
         if let Err(why) = self.judge_when_sent(command, about) {
-            return self.take_back(Outcome::Forbidden(why), about, todo);
+            return self.take_back(Outcome::Forbidden(why), about, outputs);
         }
         self.note_for_rival(command, about);
         self.last_sent = about.now;
@@ -128,12 +133,12 @@ impl CommandExecutor {
         }
         // Fewer than these a call, see its type.
         let _ = out.push(command);
-        self.queue.left(command, about.now, todo);
+        self.queue.left(command, about.now, outputs);
     }
 
     /// What was about to leave stays here. Of a repetition nobody says that it was not sent:
     /// the first was, and had no reply.
-    fn take_back(&mut self, outcome: Outcome, about: &Snapshot, todo: &mut Todo<Ticket>) {
+    fn take_back(&mut self, outcome: Outcome, about: &Snapshot, outputs: &mut Outputs<Ticket>) {
         let ticket = self.queue.in_flight();
         let wish = ticket.and_then(|ticket| ticket.wish.as_ref());
         let is_again = wish.is_some_and(Wish::is_sent);
@@ -144,12 +149,18 @@ impl CommandExecutor {
         let ticket = self.queue.in_flight().filter(|_| lost);
         let loser = ticket.and_then(|ticket| ticket.by.clone());
         let goes_along = |ticket: &Ticket| loser.as_ref().is_none_or(|by| ticket.is_of(by));
-        self.queue.take_back(outcome, goes_along, about.now, todo);
+        self.queue
+            .take_back(outcome, goes_along, about.now, outputs);
     }
 
     /// The command that leads to `aim` from the state of now, in place of what stood for
     /// it in the line; none: nothing is to be sent now.
-    fn take_aim(&mut self, aim: Aim, about: &Snapshot, todo: &mut Todo<Ticket>) -> Option<Command> {
+    fn take_aim(
+        &mut self,
+        aim: Aim,
+        about: &Snapshot,
+        outputs: &mut Outputs<Ticket>,
+    ) -> Option<Command> {
         if about.motion.heard() <= Some(self.queue.last_end()) {
             // That state is of before the end of the move before.
             self.queue.put_back(about.now);
@@ -168,11 +179,11 @@ impl CommandExecutor {
             }
             Ok(None) => {
                 self.queue
-                    .take_back(Outcome::Done, |_| true, about.now, todo);
+                    .take_back(Outcome::Done, |_| true, about.now, outputs);
                 None
             }
             Err(why) => {
-                self.take_back(Outcome::Forbidden(why), about, todo);
+                self.take_back(Outcome::Forbidden(why), about, outputs);
                 None
             }
         }

@@ -18,16 +18,16 @@ pub(super) const MAX_JOINED: usize = 8;
 
 /// What to do next.
 #[derive(Debug, PartialEq)]
-pub(super) enum Do<T> {
+pub(super) enum Output<T> {
     Send(Command),
     Finish(T, Outcome),
 }
 
 /// What one event can cause: the end of every command there is, and some sends.
-pub(super) type Todo<T> = Vec<Do<T>, { MAX_WAITING + MAX_JOINED + 8 }>;
+pub(super) type Outputs<T> = Vec<Output<T>, { MAX_WAITING + MAX_JOINED + 8 }>;
 
 /// Notes what to do.
-pub(super) fn put<T>(todo: &mut Todo<T>, what: Do<T>) {
+pub(super) fn put<T>(outputs: &mut Outputs<T>, what: Output<T>) {
     // There is room for the end of every command and some sends, see its type.
-    let _ = todo.push(what);
+    let _ = outputs.push(what);
 }
