@@ -339,7 +339,14 @@ async fn a_gateway_that_ends_centres_the_sticks_and_one_that_was_killed_when_it_
     };
     assert_eq!(heard, ZERO);
 
-    let (mut gateway, drone, streaming, _socket) = held().await?;
+    let (mut gateway, drone, streaming, mut socket) = held().await?;
+    // Who flies is written some time after it is seen; what is not written is not recalled.
+    let record = gateway.state().join("flights.json");
+    let written = eventually("its flight is on the disk", || async {
+        let kept = std::fs::read_to_string(&record).unwrap_or_default();
+        Ok(kept.contains("d1").then_some(()))
+    });
+    hold(&mut socket, &frame(60, 0), written).await?;
     gateway.kill().await?;
     // What it sent before is in the drone's buffer yet.
     let restarted = gateway.restart();
