@@ -260,7 +260,9 @@ export async function person(browser, { language = 'ja', size = [390, 844], them
 export const serious = (complaints) =>
   complaints.filter(
     (text) =>
-      !/Failed to load resource|ERR_CONNECTION|ERR_INTERNET|WebSocket connection|SSL certificate error/.test(text),
+      !/Failed to load resource|ERR_CONNECTION|ERR_INTERNET|WebSocket connection|SSL certificate error|when fetching the script/.test(
+        text,
+      ),
   );
 
 export async function signIn({ page, t }, key = ADMIN_KEY) {

@@ -3,6 +3,7 @@
 import { render } from '../vendor/preact.js';
 import { effect } from '../vendor/signals.js';
 import { mendAll, said, say } from './acts.js';
+import { Failure } from './api.js';
 import { watchAttention } from './attention.js';
 import { Bar, gatewayName, Navigation } from './bar.js';
 import { watchBatteries } from './drone-parts.js';
@@ -67,13 +68,19 @@ async function begin() {
   if (link) {
     history.replaceState(null, '', `${location.pathname}#/home`);
     place.value = { screen: 'home', id: '' };
-    try {
-      await signInByLink(decodeURIComponent(link[1]));
-      return;
-    } catch (error) {
-      session.value = null;
-      ended.value = /** @type {any} */ (error);
-      return;
+    for (let left = 3; ; left -= 1) {
+      try {
+        await signInByLink(decodeURIComponent(link[1]));
+        return;
+      } catch (error) {
+        // (A phone that has just joined the network changes it once more.)
+        if (!left || !(error instanceof Failure) || error.kind !== 'offline') {
+          session.value = null;
+          ended.value = /** @type {any} */ (error);
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      }
     }
   }
   try {
