@@ -242,11 +242,7 @@ fn add(
     // Its bus does nothing else during a conversion, whatever is asked.
     let is_on_wire = search.bus.as_deref() == Some(ONE_WIRE_BUS);
     if is_on_wire && attribute.quantity == Quantity::Temperature {
-        let (min, max) = one_wire::range(chip.location.device());
-        drafts = drafts
-            .into_iter()
-            .map(|draft| draft.range(min, max))
-            .collect();
+        drafts = within(drafts, one_wire::range(chip.location.device()));
     }
     let period_ms = if is_on_wire {
         ONE_WIRE_MS
@@ -259,6 +255,11 @@ fn add(
     } else {
         search.add(source, identity, period_ms, drafts);
     }
+}
+
+fn within(drafts: Vec<Draft>, (min, max): (f64, f64)) -> Vec<Draft> {
+    let within = drafts.into_iter().map(|draft| draft.range(min, max));
+    within.collect()
 }
 
 /// The profile's words, else the driver's, else the HAT's name, else the chip's.

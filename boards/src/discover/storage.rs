@@ -133,6 +133,22 @@ fn nvme(search: &mut Search, disk: &str) {
     }
 }
 
+/// What a disk warns of by itself: in its sensor's name, and in words.
+const WARNINGS: [(&str, Warning, &str); 4] = [
+    (
+        "spare-low",
+        Warning::Spare,
+        ", warning: few spare blocks left",
+    ),
+    ("unreliable", Warning::Unreliable, ", warning: unreliable"),
+    ("read-only", Warning::ReadOnly, ", warning: takes no writes"),
+    (
+        "backup-failed",
+        Warning::Backup,
+        ", warning: its memory is lost in a power cut",
+    ),
+];
+
 /// What it was heard to say of its wear.
 fn said(search: &mut Search, disk: &str, path: &str, place: &str) {
     let line = format!("{DISKS}/{disk}");
@@ -170,22 +186,8 @@ fn said(search: &mut Search, disk: &str, path: &str, place: &str) {
         Said::Spare,
         ", spare blocks left",
     );
-    let warnings = [
-        (
-            "spare-low",
-            Warning::Spare,
-            ", warning: few spare blocks left",
-        ),
-        ("unreliable", Warning::Unreliable, ", warning: unreliable"),
-        ("read-only", Warning::ReadOnly, ", warning: takes no writes"),
-        (
-            "backup-failed",
-            Warning::Backup,
-            ", warning: its memory is lost in a power cut",
-        ),
-    ];
     let mut drafts = vec![used, spare];
-    drafts.extend(warnings.map(|(what, warning, label)| {
+    drafts.extend(WARNINGS.map(|(what, warning, label)| {
         draft(
             what,
             Quantity::Flag,
