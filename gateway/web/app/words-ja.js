@@ -329,7 +329,7 @@ export const JA = {
   'advice.Drone not heard': '電源は入っていますか。機器がドローンの Wi-Fi に接続されていますか。',
   'advice.Another Controller':
     'ゲートウェイは飛行を維持しません。メーカーのアプリの入ったスマートフォンや別のゲートウェイがないか確認してください。',
-  'advice.Drone On Its Back': '起こしてプロペラを確認してください。それまでは離陸しません。',
+  'advice.Drone On Its Back': '起こしてプロペラを確認してください。',
   'advice.Landing Not Confirmed': '機体を確認してください。最後の手段はモーター停止です。',
   'advice.Battery Low In Flight': 'すぐに着陸させてください。',
   'advice.Bridge Lost': 'ケーブルと差し込みを確認してください。',
@@ -618,7 +618,7 @@ export const JA = {
   'attention.vibration': '振動',
   'attention.title': 'タブのタイトルに件数を表示',
   'attention.notification': 'ブラウザーの通知',
-  'attention.refused': 'このブラウザーでは通知が許可されていません。ブラウザーの設定で許可してください。',
+  'attention.refused': '通知が許可されていません。ブラウザーの設定で許可してください。',
   'attention.try': '試す',
   'attention.test': 'テスト通知です',
   'attention.locked':
