@@ -1,7 +1,9 @@
 //! Which of the watched metrics are lost, in whose words, and what a person has seen of it.
 
+use std::sync::Arc;
+
 use alerting::{BOARD_FURTHER_ALARM as FURTHER, BOARD_SENSOR_LOST as LOST};
-use boards::{Absence, MAX_SENSORS, Sensor};
+use boards::{Absence, Freshness, MAX_SENSORS, Sensor};
 use readings::BOARD;
 
 use super::conditions::{Others, lost, subject};
@@ -91,11 +93,21 @@ impl Watch {
         };
         for group in &self.groups {
             let metric = group.mapping.metric;
+            let guard = &mut self.guards[metric.index()];
             if self.remembered.awaits(metric) {
-                // What is left is not what was lost: the others prove nothing.
+                // What is left is not what was lost: the others prove nothing. One of them
+                // that is lost as well is told in the same alert.
+                if loss::has_value(group, value) {
+                    guard.is_there();
+                }
+                let missing: Vec<Arc<str>> = loss::missing(group, value, waited)
+                    .filter(|(index, why)| has_been(value(*index)) || why.is_trouble())
+                    .map(|(index, _)| sensors.sensor(index).name.as_str().into())
+                    .collect();
+                self.remembered
+                    .join(metric, &missing, now_ms, self.lost_after_ms);
                 continue;
             }
-            let guard = &mut self.guards[metric.index()];
             match guard.observe(loss::state(group, value, waited), now_ms) {
                 Some(LossNotice::Lost) => {
                     let missing: Vec<(&Sensor, Absence)> = loss::missing(group, value, waited)
@@ -128,4 +140,9 @@ impl Watch {
             }
         }
     }
+}
+
+/// Whether it had a value in this run: what never had one is not lost.
+fn has_been(now: Freshness) -> bool {
+    matches!(now, Freshness::Stale { .. })
 }

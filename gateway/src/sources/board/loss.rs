@@ -50,6 +50,8 @@ pub(super) struct Guard {
     /// Whether it was ever there; what never was cannot be lost, but a sensor that says
     /// what cannot be is there.
     known: bool,
+    /// Whether a loss of the last run was ended, if one stood.
+    has_begun: bool,
     detector: LossDetector,
     /// The sensors and their reasons that were told, as a number.
     told: Option<u64>,
@@ -145,6 +147,7 @@ impl Guard {
         Guard {
             lost_after_ms,
             known: false,
+            has_begun: false,
             detector: LossDetector::default(),
             told: None,
             told_ms: 0,
@@ -166,11 +169,18 @@ impl Guard {
         self.is_lost() && now_ms.saturating_sub(self.told_ms) >= UNSEEN_FOR_MS
     }
 
+    /// It is there, while something of the last run is waited for that it does not end.
+    pub(super) fn is_there(&mut self) {
+        self.known = true;
+    }
+
     /// What `state` at `now_ms` means.
     pub(super) fn observe(&mut self, state: State, now_ms: u64) -> Option<LossNotice> {
-        if state == State::Fresh && !std::mem::replace(&mut self.known, true) && !self.is_lost() {
-            // Ends a loss of the last run, if one stands.
-            return Some(LossNotice::Back);
+        if state == State::Fresh {
+            self.known = true;
+            if !std::mem::replace(&mut self.has_begun, true) && !self.is_lost() {
+                return Some(LossNotice::Back);
+            }
         }
         let missing = match state {
             State::Faulty(which) => Some(which),

@@ -32,6 +32,8 @@ pub(super) struct Remembered {
     since_ms: Option<u64>,
     /// Those whose absence was told.
     told_missing: Vec<Missing>,
+    /// Others that are missing as well, and since when: not yet for long enough to be told.
+    beside: Vec<(Missing, u64)>,
 }
 
 impl Remembered {
@@ -95,6 +97,34 @@ impl Remembered {
         let is_old = self.since_ms.is_some_and(is_old);
         self.missing
             .retain(|missing| !is_old && !is_seen(missing.metric));
+    }
+
+    /// The others of `metric` that are missing now, while one of it is waited for. What is
+    /// missing for `lost_after_ms` is waited for as well: they are one alert.
+    pub(super) fn join(
+        &mut self,
+        metric: Metric,
+        missing: &[Arc<str>],
+        now_ms: u64,
+        lost_after_ms: u64,
+    ) {
+        self.beside
+            .retain(|(one, _)| one.metric != metric || missing.contains(&one.name));
+        for name in missing {
+            let one = Missing {
+                metric,
+                name: name.clone(),
+            };
+            if !self.beside.iter().any(|(known, _)| *known == one) {
+                self.beside.push((one, now_ms));
+            }
+        }
+        let is_long = |since: u64| now_ms.saturating_sub(since) >= lost_after_ms;
+        for (one, since) in &self.beside {
+            if is_long(*since) && !self.missing.contains(one) {
+                self.missing.push(one.clone());
+            }
+        }
     }
 
     /// Whether a sensor of `metric` is waited for.

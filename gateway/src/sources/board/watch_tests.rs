@@ -15,6 +15,8 @@ use crate::alerts::StoreJournal;
 
 #[path = "faulty_tests.rs"]
 mod faulty;
+#[path = "restart_tests.rs"]
+mod restart;
 
 const CHIP: &str = "sys/class/hwmon/hwmon0";
 
