@@ -45,6 +45,9 @@ impl Flyer {
             .to_owned();
         let client = client.clone().with_header("x-session", &session);
         socket.send(r#"{"type":"presence"}"#).await?;
+        // A request on another connection may overtake it: what is answered has been heard.
+        socket.send(r#"{"type":"ping"}"#).await?;
+        socket.next_of("pong").await?;
         let speaks = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(SPEAKS_EVERY);
             loop {
