@@ -230,6 +230,8 @@ export async function keyboard({ browser, gateway, who }) {
     assert.deepEqual(left, [], `${screen}: not reached by Tab`);
   }
   const one = card(me);
+  // Until it is known that the drone lies on the ground nobody takes off: the button is no stop.
+  await one.getByText(t('flight.landed'), { exact: true }).waitFor();
   await tabTo(page, one.getByRole('button', { name: t('takeOff'), exact: true }));
   await page.keyboard.press('Enter');
   const dialog = page.getByRole('dialog');
