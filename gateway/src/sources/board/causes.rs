@@ -12,6 +12,10 @@ use readings::Metric;
 /// to be back.
 const WELL_AFTER_MS: u64 = super::loss::BACK_AFTER_MS;
 
+/// Most that are remembered: of sensors that come under new names for ever, one each. What
+/// was told first gives way; told again it is news once more.
+const MOST: usize = boards::MAX_SENSORS;
+
 /// One reason of one sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Cause {
@@ -31,10 +35,17 @@ pub(super) struct Causes {
 impl Causes {
     /// That an earlier run told of `sensor`, whatever the reason was.
     pub(super) fn inherit(&mut self, metric: Metric, sensor: &Arc<str>) {
+        self.remember(metric, sensor.clone(), None);
+    }
+
+    fn remember(&mut self, metric: Metric, sensor: Arc<str>, kind: Option<&'static str>) {
+        if self.told.len() >= MOST {
+            self.told.remove(0);
+        }
         self.told.push(Cause {
             metric,
-            sensor: sensor.clone(),
-            kind: None,
+            sensor,
+            kind,
             well_since_ms: None,
         });
     }
@@ -58,12 +69,7 @@ impl Causes {
                 continue;
             }
             is_news = true;
-            self.told.push(Cause {
-                metric,
-                sensor: sensor.into(),
-                kind: Some(kind),
-                well_since_ms: None,
-            });
+            self.remember(metric, sensor.into(), Some(kind));
         }
         is_news
     }
@@ -118,6 +124,17 @@ mod tests {
         assert!(causes.take(HOT, [("b", "vanished")].into_iter()));
         causes.forget(HOT);
         assert!(causes.take(HOT, [("a", "io")].into_iter()));
+    }
+
+    #[test]
+    fn names_without_an_end_are_remembered_up_to_a_bound() {
+        let mut causes = Causes::default();
+        for name in 0..2 * MOST {
+            assert!(causes.take(HOT, [(name.to_string().as_str(), "vanished")].into_iter()));
+        }
+        assert_eq!(causes.told.len(), MOST);
+        let newest = (2 * MOST - 1).to_string();
+        assert!(!causes.take(HOT, [(newest.as_str(), "vanished")].into_iter()));
     }
 
     #[test]

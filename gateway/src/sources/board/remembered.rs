@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use alerting::{Alert, BOARD_SENSOR_LOST as LOST};
-use boards::{Freshness, SensorIndex, Sensors};
+use boards::{Freshness, MAX_SENSORS, SensorIndex, Sensors};
 use readings::{BOARD, Metric};
 
 use super::conditions;
@@ -22,7 +22,8 @@ pub(super) struct Missing {
     pub name: Arc<str>,
 }
 
-/// All of them; at most as many as open alerts about the board name.
+/// All of them; at most as many as open alerts about the board name, and those that were
+/// lost beside them up to the places of a board.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
     missing: Vec<Missing>,
@@ -121,7 +122,8 @@ impl Remembered {
         }
         let is_long = |since: u64| now_ms.saturating_sub(since) >= lost_after_ms;
         for (one, since) in &self.beside {
-            if is_long(*since) && !self.missing.contains(one) {
+            let is_room = self.missing.len() < MAX_SENSORS;
+            if is_room && is_long(*since) && !self.missing.contains(one) {
                 self.missing.push(one.clone());
             }
         }

@@ -68,6 +68,20 @@ pub fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
+/// All that comes until the end, which has to come in time; it may be cut off.
+pub fn rest_of(stream: &mut TcpStream, what: &str) -> Vec<u8> {
+    let mut heard = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut heard) {
+        let kind = error.kind();
+        assert_ne!(
+            kind,
+            std::io::ErrorKind::WouldBlock,
+            "{what}: it is left open"
+        );
+    }
+    heard
+}
+
 /// Head of a request that carries the key.
 pub fn head(method: &str, target: &str, more: &str) -> String {
     let host = GATEWAY.http;
@@ -84,15 +98,7 @@ pub fn ask(method: &str, target: &str, more: &str, body: &[u8]) -> (u16, String)
         .expect("taken");
     // It may be refused before all of it was sent.
     let _ = stream.write_all(body);
-    let mut answer = Vec::new();
-    match stream.read_to_end(&mut answer) {
-        Ok(_) => {}
-        Err(error) => assert_ne!(
-            error.kind(),
-            std::io::ErrorKind::WouldBlock,
-            "no answer: {method} {target}"
-        ),
-    }
+    let answer = rest_of(&mut stream, target);
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let status = answer
         .strip_prefix("HTTP/1.1 ")
