@@ -5,7 +5,7 @@
 //! none has spoken for long: it adds 500 µs of possible error each second and
 //! calls the clock unsynchronised at 16 s. A file of one daemon can tell neither.
 //!
-//! The one `unsafe` of this crate: no safe crate that is kept well has a call
+//! One of this crate's two places with `unsafe` (`nvme.rs`): no safe crate that is kept well has a call
 //! that reads the state (see `docs/adr/0004-signal-and-clock.md`).
 
 use rustix::io::Errno;
